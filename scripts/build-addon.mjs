@@ -5,9 +5,19 @@
 //   ANNEAL_WERROR=ON                 turns warnings into errors
 //   ANNEAL_SANITIZE=address,undefined | thread   (CMake only) builds into build/sanitize-<name>/
 //   ANNEAL_SKIP_BUILD=1              leaves the addon out of `npm install`
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { realpathSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -72,6 +82,15 @@ function usePrebuilt() {
     return false;
   }
   return true;
+}
+
+// A missing symbol shows only when the addon is loaded. A sanitized one loads only under its sanitizer's runtime.
+function checkLoads() {
+  if (sanitize) return;
+  const result = spawnSync(process.execPath, ['-e', `require(${JSON.stringify(addonPath)})`], { encoding: 'utf8' });
+  if (result.status === 0) return;
+  const reason = result.stderr.split('\n').find((line) => line.includes('Error:')) ?? result.stderr.trim();
+  throw new Failure(`the addon was built but cannot be loaded: ${reason || `status ${result.status}, ${result.signal}`}`);
 }
 
 function findCompiler() {
@@ -222,6 +241,7 @@ await main(async () => {
     log(`building the native addon with ${tool === 'cmake' ? 'CMake' : 'node-gyp'}, ${jobs} jobs, ${compiler}`);
     rmSync(stampPath, { force: true });
     await (tool === 'cmake' ? buildWithCMake() : buildWithNodeGyp());
+    checkLoads();
     writeFileSync(stampPath, `${JSON.stringify({ hash, tool, werror })}\n`);
     log(`built ${relative(root, addonPath)} in ${since(start)}`);
   });
