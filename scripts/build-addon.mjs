@@ -58,7 +58,10 @@ function sourceHash(tool) {
   hash.update(JSON.stringify([tool, process.platform, process.arch, sanitize, CXX, CXXFLAGS]));
   const buildFiles = ['CMakeLists.txt', 'binding.gyp'].map((name) => join(root, name));
   for (const path of [...buildFiles, ...listFiles(join(root, 'native')), ...listFiles(join(root, 'kernels'))]) {
-    hash.update(`${relative(root, path)}\0`).update(readFileSync(path)).update('\0');
+    hash
+      .update(`${relative(root, path)}\0`)
+      .update(readFileSync(path))
+      .update('\0');
   }
   return hash.digest('hex');
 }
@@ -90,7 +93,9 @@ function checkLoads() {
   const result = spawnSync(process.execPath, ['-e', `require(${JSON.stringify(addonPath)})`], { encoding: 'utf8' });
   if (result.status === 0) return;
   const reason = result.stderr.split('\n').find((line) => line.includes('Error:')) ?? result.stderr.trim();
-  throw new Failure(`the addon was built but cannot be loaded: ${reason || `status ${result.status}, ${result.signal}`}`);
+  throw new Failure(
+    `the addon was built but cannot be loaded: ${reason || `status ${result.status}, ${result.signal}`}`,
+  );
 }
 
 function findCompiler() {
@@ -207,12 +212,19 @@ function nodeDir() {
 async function buildWithNodeGyp() {
   if (sanitize) throw new Failure('ANNEAL_SANITIZE needs CMake');
   const nodeGyp = findNodeGyp();
-  if (!['python3', 'python'].some((name) => output(name, ['-c', 'import sys; sys.exit(sys.version_info < (3, 8))']) !== null)) {
+  if (
+    !['python3', 'python'].some(
+      (name) => output(name, ['-c', 'import sys; sys.exit(sys.version_info < (3, 8))']) !== null,
+    )
+  ) {
     throw new Failure('node-gyp needs Python 3.8 or newer, which was not found: install it, or install CMake');
   }
   const makefile = join(buildDir, 'Makefile');
   if (existsSync(makefile) && !existsSync(join(buildDir, 'anneal.target.mk'))) rmSync(makefile);
-  for (const command of [['configure', '--release'], ['build', '--release', `--jobs=${jobs}`]]) {
+  for (const command of [
+    ['configure', '--release'],
+    ['build', '--release', `--jobs=${jobs}`],
+  ]) {
     const args = [nodeGyp, ...command, `--nodedir=${nodeDir()}`, '--loglevel=warn'];
     const status = await run(process.execPath, args);
     if (status !== 0) throw new Failure(`node-gyp ${command[0]} failed with status ${status}`, status);

@@ -1,0 +1,146 @@
+// The one file that loads the addon. Everything the addon throws is turned into an AnnealError here.
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AnnealError, isErrorCode } from './errors.js';
+
+export interface OpField {
+  readonly name: string;
+  readonly type: 'u32' | 'i32' | 'f32';
+  readonly offset: number;
+  readonly count: number;
+}
+
+export interface OpInfo {
+  readonly id: number;
+  readonly name: string;
+  readonly paramBytes: number;
+  readonly fields: readonly OpField[];
+  readonly minIn: number;
+  readonly maxIn: number;
+  readonly minOut: number;
+  readonly maxOut: number;
+}
+
+export type InstructionSet = 'reference' | 'baseline' | 'avx2' | 'avx512';
+
+export interface CpuInfo {
+  readonly threads: number;
+  readonly isa: InstructionSet;
+  /** The instruction sets this build contains. */
+  readonly compiled: readonly InstructionSet[];
+  /** Those of them this CPU has. */
+  readonly runnable: readonly InstructionSet[];
+}
+
+/** What the addon exports. Each environment (main thread, worker) has buffers and a queue of its own. */
+export interface Addon {
+  alloc(bytes: number): number;
+  free(handle: number): void;
+  write(handle: number, byteOffset: number, data: ArrayBufferView): void;
+  read(handle: number, byteOffset: number, byteLength: number): Promise<ArrayBuffer>;
+  readSync(handle: number, byteOffset: number, byteLength: number): ArrayBuffer;
+  run(op: number, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void;
+  sync(): Promise<void>;
+  wait(): void;
+  memory(): { liveBytes: number; pooledBytes: number; peakBytes: number; liveBuffers: number };
+  trim(): number;
+  ops(): OpInfo[];
+  device(): CpuInfo;
+  /** Waits for the queue to drain. */
+  setThreads(threads: number): void;
+  /** The kernels that ops enqueued from now on run. */
+  setIsa(name: InstructionSet): void;
+}
+
+/** The error as an AnnealError, whatever it was. */
+export function toAnnealError(error: unknown): AnnealError {
+  if (error instanceof AnnealError) return error;
+  if (error instanceof Error) {
+    const code = 'code' in error && isErrorCode(error.code) ? error.code : 'E_INTERNAL';
+    return new AnnealError(code, error.message, { cause: error });
+  }
+  return new AnnealError('E_INTERNAL', String(error));
+}
+
+function packageRoot(): string {
+  // This file runs from src/, from dist/ and, bundled, from dist/cjs/: the root is the nearest folder above with ours.
+  const start = dirname(fileURLToPath(import.meta.url));
+  for (let dir = start; ; dir = dirname(dir)) {
+    if (existsSync(join(dir, 'native', 'sources.json'))) return dir;
+    if (dir === dirname(dir)) throw new AnnealError('E_DEVICE', `expected the anneal package around ${start}`);
+  }
+}
+
+function load(): Addon {
+  const root = packageRoot();
+  const candidates = [
+    ...(process.env.ANNEAL_ADDON ? [process.env.ANNEAL_ADDON] : []),
+    join(root, 'build', 'Release', 'anneal.node'),
+    join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'anneal.node'),
+  ];
+  const found = candidates.find((path) => existsSync(path));
+  if (found === undefined) {
+    throw new AnnealError(
+      'E_DEVICE',
+      `expected the native addon at ${candidates[0]}, found none: run "npm rebuild anneal" (or "npm run build:addon" in the repository)`,
+    );
+  }
+  let raw: Addon;
+  try {
+    raw = createRequire(import.meta.url)(found);
+  } catch (error) {
+    throw toAnnealError(error);
+  }
+  return guard(raw);
+}
+
+/** Each export wrapped, so that what it throws or rejects with is an AnnealError. */
+function guard(raw: Addon): Addon {
+  const call = <A extends unknown[], R>(fn: (...args: A) => R) => {
+    return (...args: A): R => {
+      try {
+        return fn(...args);
+      } catch (error) {
+        throw toAnnealError(error);
+      }
+    };
+  };
+  const rethrow = (error: unknown): never => {
+    throw toAnnealError(error);
+  };
+  const read = call(raw.read);
+  const sync = call(raw.sync);
+  return {
+    alloc: call(raw.alloc),
+    free: call(raw.free),
+    write: call(raw.write),
+    read: (handle, byteOffset, byteLength) => read(handle, byteOffset, byteLength).catch(rethrow),
+    readSync: call(raw.readSync),
+    // Written out: the hot path, and spreading arguments costs more than the call.
+    run(op, params, operands, nIn, nOut) {
+      try {
+        raw.run(op, params, operands, nIn, nOut);
+      } catch (error) {
+        throw toAnnealError(error);
+      }
+    },
+    sync: () => sync().catch(rethrow),
+    wait: call(raw.wait),
+    memory: call(raw.memory),
+    trim: call(raw.trim),
+    ops: call(raw.ops),
+    device: call(raw.device),
+    setThreads: call(raw.setThreads),
+    setIsa: call(raw.setIsa),
+  };
+}
+
+let loaded: Addon | undefined;
+
+/** The addon, loaded on first use: nothing is probed at import. @throws E_DEVICE when it is not built */
+export function addon(): Addon {
+  loaded ??= load();
+  return loaded;
+}
