@@ -1,0 +1,36 @@
+// The map of what the addon exports, nothing else.
+#include "bindings/bindings.h"
+#include "bindings/context.h"
+
+namespace {
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  try {
+    env.SetInstanceData(new anneal::Context(env));
+  } catch (...) {
+    const anneal::Failure failure = anneal::currentFailure("anneal");
+    throw anneal::makeError(env, failure.code, failure.message);
+  }
+  const auto function = [&](const char* name, Napi::Value (*body)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, body, name));
+  };
+  function("alloc", anneal::bindAlloc);
+  function("free", anneal::bindFree);
+  function("write", anneal::bindWrite);
+  function("read", anneal::bindRead);
+  function("readSync", anneal::bindReadSync);
+  function("run", anneal::bindRun);
+  function("sync", anneal::bindSync);
+  function("wait", anneal::bindWait);
+  function("memory", anneal::bindMemory);
+  function("trim", anneal::bindTrim);
+  function("ops", anneal::bindOps);
+  function("device", anneal::bindDevice);
+  function("setThreads", anneal::bindSetThreads);
+  function("setIsa", anneal::bindSetIsa);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(anneal, init)

@@ -1,0 +1,28 @@
+// What the addon exports: unwrap, validate, call, wrap; no arithmetic.
+#pragma once
+
+#include <napi.h>
+
+namespace anneal {
+
+// buffers.cpp
+Napi::Value bindAlloc(const Napi::CallbackInfo& info);     // (bytes) -> handle
+Napi::Value bindFree(const Napi::CallbackInfo& info);      // (handle)
+Napi::Value bindWrite(const Napi::CallbackInfo& info);     // (handle, byteOffset, typedArray)
+Napi::Value bindRead(const Napi::CallbackInfo& info);      // (handle, byteOffset, byteLength) -> Promise<ArrayBuffer>
+Napi::Value bindReadSync(const Napi::CallbackInfo& info);  // (handle, byteOffset, byteLength) -> ArrayBuffer
+Napi::Value bindMemory(const Napi::CallbackInfo& info);    // () -> { liveBytes, pooledBytes, peakBytes, liveBuffers }
+Napi::Value bindTrim(const Napi::CallbackInfo& info);      // () -> bytes
+
+// run.cpp
+Napi::Value bindRun(const Napi::CallbackInfo& info);       // (op, params, operands, nIn, nOut)
+Napi::Value bindSync(const Napi::CallbackInfo& info);      // () -> Promise<void>
+Napi::Value bindWait(const Napi::CallbackInfo& info);      // () blocks
+
+// introspection.cpp
+Napi::Value bindOps(const Napi::CallbackInfo& info);         // () -> [{ name, paramBytes, fields, minIn, ... }]
+Napi::Value bindDevice(const Napi::CallbackInfo& info);      // () -> { threads, isa, compiled, runnable }
+Napi::Value bindSetThreads(const Napi::CallbackInfo& info);  // (threads)
+Napi::Value bindSetIsa(const Napi::CallbackInfo& info);      // (name)
+
+}  // namespace anneal

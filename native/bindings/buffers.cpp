@@ -1,0 +1,125 @@
+#include <cstring>
+
+#include "bindings.h"
+#include "context.h"
+
+namespace anneal {
+namespace {
+
+constexpr uint64_t kMaxBytes = (uint64_t{1} << 53) - 1;
+
+struct Range {
+  BufferPool::Buffer& buffer;
+  std::byte* data;
+  size_t bytes;
+};
+
+Range rangeOf(Context& context, BufferPool::Handle handle, uint64_t offset, uint64_t bytes) {
+  BufferPool::Buffer& buffer = context.buffers().get(handle);
+  if (offset > buffer.bytes || bytes > buffer.bytes - offset)
+    raise(Code::range, "expected a range within %zu bytes, received %llu bytes at %llu", buffer.bytes,
+          static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(offset));
+  return {buffer, buffer.block.data + offset, static_cast<size_t>(bytes)};
+}
+
+Range rangeArguments(const Napi::CallbackInfo& info, Context& context) {
+  return rangeOf(context, handleArgument(info, 0), integerArgument(info, 1, "byteOffset", kMaxBytes),
+                 integerArgument(info, 2, "byteLength", kMaxBytes));
+}
+
+Napi::ArrayBuffer newArrayBuffer(Napi::Env env, size_t bytes) {
+  // V8 aborts the process when an array buffer of an impossible size is asked for, so ask malloc first.
+  napi_value value = nullptr;
+  void* data = nullptr;
+  if (napi_create_arraybuffer(env, bytes, &data, &value) != napi_ok || (data == nullptr && bytes > 0))
+    raise(Code::oom, "out of memory: an ArrayBuffer of %zu bytes", bytes);
+  return Napi::ArrayBuffer(env, value);
+}
+
+}  // namespace
+
+Napi::Value bindAlloc(const Napi::CallbackInfo& info) {
+  return guarded(info, "alloc", [&]() -> Napi::Value {
+    Context& context = Context::of(info.Env());
+    const BufferPool::Handle handle = context.buffers().alloc(integerArgument(info, 0, "bytes", kMaxBytes));
+    context.reportMemory(info.Env());
+    return Napi::Number::New(info.Env(), static_cast<double>(handle));
+  });
+}
+
+Napi::Value bindFree(const Napi::CallbackInfo& info) {
+  return guarded(info, "free", [&]() -> Napi::Value {
+    Context& context = Context::of(info.Env());
+    context.buffers().free(handleArgument(info, 0));
+    context.reportMemory(info.Env());
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value bindWrite(const Napi::CallbackInfo& info) {
+  return guarded(info, "write", [&]() -> Napi::Value {
+    Context& context = Context::of(info.Env());
+    const BufferPool::Handle handle = handleArgument(info, 0);
+    const uint64_t offset = integerArgument(info, 1, "byteOffset", kMaxBytes);
+    const Bytes from = bytesArgument(info, 2, "data");
+    Range to = rangeOf(context, handle, offset, from.size);
+    if (from.size == 0) return info.Env().Undefined();
+    if (to.buffer.block.lastUse <= context.completed()) {
+      std::memcpy(to.data, from.data, from.size);
+      return info.Env().Undefined();
+    }
+    // A queued op still uses the block: the bytes go through the queue, so that the caller need not wait.
+    Block staging = context.buffers().takeIdle(from.size, context.completed());
+    std::memcpy(staging.data, from.data, from.size);
+    staging.lastUse = context.queue().push(CopyRecord{to.data, staging.data, from.size});
+    to.buffer.block.lastUse = staging.lastUse;
+    context.buffers().give(staging);
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value bindRead(const Napi::CallbackInfo& info) {
+  return guarded(info, "read", [&]() -> Napi::Value {
+    Context& context = Context::of(info.Env());
+    const Range from = rangeArguments(info, context);
+    Napi::ArrayBuffer result = newArrayBuffer(info.Env(), from.bytes);
+    // Nobody else holds `result` until the promise resolves, so the queue thread may fill its memory.
+    if (from.bytes > 0)
+      from.buffer.block.lastUse = context.queue().push(CopyRecord{result.Data(), from.data, from.bytes});
+    return context.settleWhenDone(info.Env(), result);
+  });
+}
+
+Napi::Value bindReadSync(const Napi::CallbackInfo& info) {
+  return guarded(info, "readSync", [&]() -> Napi::Value {
+    Context& context = Context::of(info.Env());
+    const Range from = rangeArguments(info, context);
+    Queue& queue = context.queue();
+    queue.wait(queue.submitted());
+    if (const auto failure = queue.takeFailure()) throw makeError(info.Env(), failure->code, failure->message);
+    Napi::ArrayBuffer result = newArrayBuffer(info.Env(), from.bytes);
+    if (from.bytes > 0) std::memcpy(result.Data(), from.data, from.bytes);
+    return result;
+  });
+}
+
+Napi::Value bindMemory(const Napi::CallbackInfo& info) {
+  return guarded(info, "memory", [&]() -> Napi::Value {
+    const MemoryStats stats = Context::of(info.Env()).buffers().stats();
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("liveBytes", static_cast<double>(stats.liveBytes));
+    result.Set("pooledBytes", static_cast<double>(stats.pooledBytes));
+    result.Set("peakBytes", static_cast<double>(stats.peakBytes));
+    result.Set("liveBuffers", static_cast<double>(stats.liveBuffers));
+    return result;
+  });
+}
+
+Napi::Value bindTrim(const Napi::CallbackInfo& info) {
+  return guarded(info, "trim", [&]() -> Napi::Value {
+    Context& context = Context::of(info.Env());
+    return Napi::Number::New(info.Env(), static_cast<double>(context.buffers().trim(context.completed())));
+  });
+}
+
+}  // namespace anneal

@@ -1,0 +1,196 @@
+#include "context.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+namespace anneal {
+namespace {
+
+constexpr int kMaxThreads = 1024;
+constexpr int64_t kReportStep = int64_t{1} << 20;
+
+int defaultThreads() {
+  const char* text = std::getenv("ANNEAL_NUM_THREADS");
+  if (text == nullptr || *text == '\0') {
+    const unsigned cores = std::thread::hardware_concurrency();
+    return cores == 0 ? 1 : static_cast<int>(cores);
+  }
+  char* end = nullptr;
+  const long count = std::strtol(text, &end, 10);
+  if (*end != '\0' || count < 1 || count > kMaxThreads)
+    raise(Code::argument, "expected ANNEAL_NUM_THREADS in [1, %d], received '%s'", kMaxThreads, text);
+  return static_cast<int>(count);
+}
+
+Isa defaultIsa() {
+  const char* text = std::getenv("ANNEAL_ISA");
+  if (text == nullptr || *text == '\0') return isaBest();
+  for (int i = 0; i < kIsaCount; ++i) {
+    const Isa isa = static_cast<Isa>(i);
+    if (std::strcmp(text, isaName(isa)) != 0) continue;
+    if (!isaCompiled(isa)) raise(Code::device, "ANNEAL_ISA is '%s', which this build does not contain", text);
+    if (!isaRunnable(isa)) raise(Code::device, "ANNEAL_ISA is '%s', which this CPU does not have", text);
+    return isa;
+  }
+  raise(Code::argument, "expected ANNEAL_ISA to be reference, baseline, avx2 or avx512, received '%s'", text);
+}
+
+std::string describe(const Napi::Value& value) {
+  switch (value.Type()) {
+    case napi_undefined: return "undefined";
+    case napi_null: return "null";
+    case napi_number: return "the number " + std::to_string(value.As<Napi::Number>().DoubleValue());
+    case napi_string: return "a string";
+    case napi_boolean: return "a boolean";
+    case napi_symbol: return "a symbol";
+    case napi_bigint: return "a bigint";
+    case napi_function: return "a function";
+    default: return "an object";
+  }
+}
+
+}  // namespace
+
+struct Context::Pending {
+  Context* context;
+  napi_deferred deferred;
+  napi_ref value;  // null: resolve with undefined
+  std::optional<Failure> failure;
+};
+
+Context::Context(Napi::Env env) : env_(env), isa_(defaultIsa()), threads_(defaultThreads()) {}
+
+Context::~Context() { close(); }
+
+void Context::close() {
+  queue_.reset();  // joins the thread: after this nobody calls settler_
+  if (settler_ != nullptr) {
+    napi_release_threadsafe_function(settler_, napi_tsfn_abort);
+    settler_ = nullptr;
+  }
+  for (Pending* pending : pending_) delete pending;
+  pending_.clear();
+}
+
+void Context::closeBeforeEnvironment(void* context) { static_cast<Context*>(context)->close(); }
+
+Queue& Context::queue() {
+  if (queue_) return *queue_;
+  const Napi::Env env(env_);
+  napi_value name = Napi::String::New(env, "anneal");
+  const auto settleFn = &Context::settle;
+  if (napi_create_threadsafe_function(env_, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, settleFn, &settler_) !=
+      napi_ok)
+    raise(Code::internal, "the queue's callback could not be made");
+  napi_unref_threadsafe_function(env_, settler_);
+  // Hooks run in reverse order, so this one stops the thread before the environment frees the callback it calls.
+  napi_add_env_cleanup_hook(env_, closeBeforeEnvironment, this);
+  queue_ = std::make_unique<Queue>(threads_);
+  return *queue_;
+}
+
+void Context::setThreads(int threads) {
+  if (threads < 1 || threads > kMaxThreads)
+    raise(Code::argument, "expected threads in [1, %d], received %d", kMaxThreads, threads);
+  threads_ = threads;
+  if (queue_ && queue_->threads() != threads) queue_->setThreads(threads);
+}
+
+Napi::Promise Context::settleWhenDone(Napi::Env env, Napi::Value value) {
+  Queue& q = queue();
+  auto pending = std::make_unique<Pending>(Pending{this, nullptr, nullptr, std::nullopt});
+  napi_value promise = nullptr;
+  if (napi_create_promise(env, &pending->deferred, &promise) != napi_ok)
+    raise(Code::internal, "a promise could not be made");
+  if (!value.IsEmpty() && napi_create_reference(env, value, 1, &pending->value) != napi_ok)
+    raise(Code::internal, "a reference could not be made");
+  if (pending_.empty()) napi_ref_threadsafe_function(env, settler_);
+  Pending* const token = pending.release();
+  pending_.insert(token);
+  q.push(FenceRecord{fenceDone, this, token});
+  return Napi::Value(env, promise).As<Napi::Promise>();
+}
+
+void Context::fenceDone(void* context, void* token, std::optional<Failure> failure) {
+  auto* const pending = static_cast<Pending*>(token);
+  pending->failure = std::move(failure);
+  napi_call_threadsafe_function(static_cast<Context*>(context)->settler_, pending, napi_tsfn_nonblocking);
+}
+
+void Context::settle(napi_env env, napi_value, void* context, void* data) {
+  if (env == nullptr) return;  // the environment is going away; close() frees what is pending
+  auto* const self = static_cast<Context*>(context);
+  const std::unique_ptr<Pending> pending(static_cast<Pending*>(data));
+  self->pending_.erase(pending.get());
+  if (self->pending_.empty()) napi_unref_threadsafe_function(env, self->settler_);
+
+  napi_value value = nullptr;
+  if (pending->value != nullptr) {
+    napi_get_reference_value(env, pending->value, &value);
+    napi_delete_reference(env, pending->value);
+  } else {
+    napi_get_undefined(env, &value);
+  }
+  if (pending->failure)
+    napi_reject_deferred(env, pending->deferred, makeError(env, pending->failure->code, pending->failure->message).Value());
+  else
+    napi_resolve_deferred(env, pending->deferred, value);
+}
+
+void Context::reportMemory(Napi::Env env) {
+  const auto live = static_cast<int64_t>(buffers_.stats().liveBytes);
+  const int64_t change = live - reportedBytes_;
+  if (std::llabs(change) < kReportStep) return;
+  reportedBytes_ = live;
+  Napi::MemoryManagement::AdjustExternalMemory(env, change);
+}
+
+Napi::Error makeError(Napi::Env env, Code code, const std::string& message) {
+  Napi::Error error = Napi::Error::New(env, message);
+  error.Set("name", Napi::String::New(env, "AnnealError"));
+  error.Set("code", Napi::String::New(env, codeName(code)));
+  return error;
+}
+
+uint64_t integerArgument(const Napi::CallbackInfo& info, size_t i, const char* name, uint64_t max) {
+  const Napi::Value value = info[i];
+  if (!value.IsNumber()) raise(Code::argument, "expected %s to be an integer, received %s", name, describe(value).c_str());
+  const double number = value.As<Napi::Number>().DoubleValue();
+  // Written so that NaN fails.
+  if (!(number >= 0 && number <= static_cast<double>(max) && std::floor(number) == number))
+    raise(Code::argument, "expected %s to be an integer in [0, %llu], received %g", name,
+          static_cast<unsigned long long>(max), number);
+  return static_cast<uint64_t>(number);
+}
+
+BufferPool::Handle handleArgument(const Napi::CallbackInfo& info, size_t i) {
+  return integerArgument(info, i, "handle", (uint64_t{1} << 53) - 1);
+}
+
+Bytes bytesArgument(const Napi::CallbackInfo& info, size_t i, const char* name) {
+  const napi_env env = info.Env();
+  const napi_value value = info[i];
+  void* data = nullptr;
+  size_t length = 0;
+  napi_typedarray_type type;
+  if (napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr) == napi_ok) {
+    size_t item = 1;
+    switch (type) {
+      case napi_int16_array:
+      case napi_uint16_array: item = 2; break;
+      case napi_int32_array:
+      case napi_uint32_array:
+      case napi_float32_array: item = 4; break;
+      case napi_float64_array:
+      case napi_bigint64_array:
+      case napi_biguint64_array: item = 8; break;
+      default: break;
+    }
+    return {static_cast<std::byte*>(data), data == nullptr ? 0 : length * item};
+  }
+  raise(Code::argument, "expected %s to be a typed array, received %s", name, describe(info[i]).c_str());
+}
+
+}  // namespace anneal

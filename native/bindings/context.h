@@ -1,0 +1,83 @@
+// The state of one JavaScript environment (the main thread or one worker): its buffers, its queue, its pending promises.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <unordered_set>
+
+#include "../core/buffer_pool.h"
+#include "../core/queue.h"
+
+namespace anneal {
+
+class Context {
+ public:
+  explicit Context(Napi::Env env);
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  static Context& of(Napi::Env env) { return *env.GetInstanceData<Context>(); }
+
+  BufferPool& buffers() { return buffers_; }
+  Queue& queue();  // starts the thread on first use
+  uint64_t completed() const { return queue_ ? queue_->completed() : 0; }
+
+  Isa isa() const { return isa_; }
+  void setIsa(Isa isa) { isa_ = isa; }
+  int threads() const { return threads_; }
+  void setThreads(int threads);
+
+  // A promise settled on this thread once everything queued so far is done: resolved with `value` (or undefined when
+  // empty), or rejected with the failure of an op queued before it. Keeps the event loop alive until then.
+  Napi::Promise settleWhenDone(Napi::Env env, Napi::Value value);
+
+  // Tells the garbage collector about memory it cannot see, in steps worth the call.
+  void reportMemory(Napi::Env env);
+
+ private:
+  struct Pending;
+
+  static void fenceDone(void* context, void* token, std::optional<Failure> failure);
+  static void settle(napi_env env, napi_value callback, void* context, void* data);
+  static void closeBeforeEnvironment(void* context);
+  void close();
+
+  napi_env env_;
+  BufferPool buffers_;
+  std::unique_ptr<Queue> queue_;
+  napi_threadsafe_function settler_ = nullptr;
+  std::unordered_set<Pending*> pending_;
+  Isa isa_;
+  int threads_;
+  int64_t reportedBytes_ = 0;
+};
+
+// The boundary's error: an Error with name 'AnnealError' and a stable code.
+Napi::Error makeError(Napi::Env env, Code code, const std::string& message);
+
+// Runs a binding's body; whatever C++ throws becomes a JavaScript error, so that nothing unwinds through V8.
+template <class Body> Napi::Value guarded(const Napi::CallbackInfo& info, const char* name, const Body& body) {
+  try {
+    return body();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (...) {
+    const Failure failure = currentFailure(name);
+    throw makeError(info.Env(), failure.code, failure.message);
+  }
+}
+
+// Arguments, unwrapped strictly: raise E_ARGUMENT naming what was expected and received.
+uint64_t integerArgument(const Napi::CallbackInfo& info, size_t i, const char* name, uint64_t max);
+BufferPool::Handle handleArgument(const Napi::CallbackInfo& info, size_t i);
+
+// The bytes of a typed array or DataView argument (detached ones are empty).
+struct Bytes {
+  std::byte* data;
+  size_t size;
+};
+Bytes bytesArgument(const Napi::CallbackInfo& info, size_t i, const char* name);
+
+}  // namespace anneal

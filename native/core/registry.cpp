@@ -1,0 +1,84 @@
+#include "registry.h"
+
+namespace anneal {
+
+#define ANNEAL_OP(name) OpDef name##_op();
+#include "../../kernels/ops.def"
+#undef ANNEAL_OP
+
+namespace baseline {
+extern const KernelFn kTable[];
+}
+#ifdef ANNEAL_HAVE_AVX2
+namespace avx2 {
+extern const KernelFn kTable[];
+}
+#endif
+#ifdef ANNEAL_HAVE_AVX512
+namespace avx512 {
+extern const KernelFn kTable[];
+}
+#endif
+
+const OpDef& opDef(uint32_t id) {
+  static const OpDef defs[] = {
+#define ANNEAL_OP(name) name##_op(),
+#include "../../kernels/ops.def"
+#undef ANNEAL_OP
+  };
+  return defs[id];
+}
+
+const char* isaName(Isa isa) {
+  static const char* const names[kIsaCount] = {"reference", "baseline", "avx2", "avx512"};
+  return names[static_cast<int>(isa)];
+}
+
+bool isaCompiled(Isa isa) {
+  switch (isa) {
+    case Isa::reference:
+    case Isa::baseline: return true;
+    case Isa::avx2:
+#ifdef ANNEAL_HAVE_AVX2
+      return true;
+#else
+      return false;
+#endif
+    case Isa::avx512:
+#ifdef ANNEAL_HAVE_AVX512
+      return true;
+#else
+      return false;
+#endif
+  }
+  return false;
+}
+
+bool isaRunnable(Isa isa) {
+  if (!isaCompiled(isa)) return false;
+#if defined(__x86_64__)
+  if (isa == Isa::avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (isa == Isa::avx512)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#endif
+  return true;
+}
+
+Isa isaBest() {
+  if (isaRunnable(Isa::avx512)) return Isa::avx512;
+  return isaRunnable(Isa::avx2) ? Isa::avx2 : Isa::baseline;
+}
+
+KernelFn kernel(Isa isa, uint32_t id) {
+  if (isa == Isa::reference) return opDef(id).reference;
+#ifdef ANNEAL_HAVE_AVX2
+  if (isa == Isa::avx2) return avx2::kTable[id];
+#endif
+#ifdef ANNEAL_HAVE_AVX512
+  if (isa == Isa::avx512) return avx512::kTable[id];
+#endif
+  return baseline::kTable[id];
+}
+
+}  // namespace anneal

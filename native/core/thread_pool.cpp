@@ -1,0 +1,114 @@
+#include "thread_pool.h"
+
+#include <cstdlib>
+#include <limits>
+
+namespace anneal {
+namespace {
+
+// About 10 us on a current core: longer than the gap between two ops of a step, shorter than anyone would notice.
+constexpr int kSpins = 400;
+
+inline void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Spins while `atom` holds `value`, then sleeps until it changes.
+void await(const std::atomic<uint32_t>& atom, uint32_t value) {
+  for (int i = 0; i < kSpins; ++i) {
+    if (atom.load(std::memory_order_acquire) != value) return;
+    pause();
+  }
+  atom.wait(value, std::memory_order_acquire);
+}
+
+constexpr uint64_t pack(uint32_t epoch, uint32_t tasks) { return (uint64_t{epoch} << 32) | tasks; }
+
+}  // namespace
+
+ThreadPool::ThreadPool(int threads) : scratch_(static_cast<size_t>(threads) * kScratchSlots) {
+  helpers_.reserve(static_cast<size_t>(threads) - 1);
+  for (int worker = 1; worker < threads; ++worker) helpers_.emplace_back([this, worker] { helperLoop(worker); });
+}
+
+ThreadPool::~ThreadPool() {
+  stopping_.store(true, std::memory_order_release);
+  wake_.fetch_add(1, std::memory_order_acq_rel);
+  wake_.notify_all();
+  for (std::thread& helper : helpers_) helper.join();
+  for (const ScratchBlock& block : scratch_) std::free(block.data);
+}
+
+void ThreadPool::helperLoop(int worker) {
+  uint32_t seen = 0;
+  for (;;) {
+    await(wake_, seen);
+    seen = wake_.load(std::memory_order_acquire);
+    if (stopping_.load(std::memory_order_acquire)) return;
+    work(seen, worker);
+  }
+}
+
+void ThreadPool::work(uint32_t epoch, int worker) {
+  uint64_t open = open_.load(std::memory_order_acquire);
+  while ((open >> 32) == epoch && static_cast<uint32_t>(open) != 0) {
+    if (!open_.compare_exchange_weak(open, open - 1, std::memory_order_acq_rel)) continue;
+    const uint32_t count = count_;
+    const int64_t index = count - static_cast<uint32_t>(open);
+    try {
+      body_(arg_, index, worker);
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(failureMutex_);
+      if (!failure_) failure_ = std::current_exception();
+    }
+    if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == count) done_.notify_all();
+    open = open_.load(std::memory_order_acquire);
+  }
+}
+
+void ThreadPool::parallelFor(int64_t count, Body body, void* arg) {
+  if (count <= 0) return;
+  if (count > std::numeric_limits<uint32_t>::max()) raise(Code::internal, "more than 2^32 tasks in one job");
+  if (helpers_.empty() || count == 1) {
+    for (int64_t i = 0; i < count; ++i) body(arg, i, kShared);
+    return;
+  }
+  body_ = body;
+  arg_ = arg;
+  count_ = static_cast<uint32_t>(count);
+  done_.store(0, std::memory_order_relaxed);
+  const uint32_t epoch = wake_.load(std::memory_order_relaxed) + 1;
+  open_.store(pack(epoch, count_), std::memory_order_release);
+  wake_.store(epoch, std::memory_order_release);
+  wake_.notify_all();
+
+  work(epoch, kShared);
+  for (uint32_t done = done_.load(std::memory_order_acquire); done != count_;
+       done = done_.load(std::memory_order_acquire))
+    await(done_, done);
+
+  if (failure_) {
+    const std::exception_ptr failure = failure_;
+    failure_ = nullptr;
+    std::rethrow_exception(failure);
+  }
+}
+
+void* ThreadPool::scratch(int worker, int slot, size_t bytes) {
+  ScratchBlock& block = scratch_[static_cast<size_t>(worker) * kScratchSlots + static_cast<size_t>(slot)];
+  if (bytes > block.bytes) {
+    std::free(block.data);
+    block = {};
+    const size_t rounded = (bytes + bytes / 4 + 4095) / 4096 * 4096;
+    block.data = std::aligned_alloc(4096, rounded);
+    if (block.data == nullptr) raise(Code::oom, "out of memory: %zu bytes of scratch", rounded);
+    block.bytes = rounded;
+  }
+  return block.data;
+}
+
+}  // namespace anneal

@@ -1,0 +1,165 @@
+// Reverse mode: from a result back to the leaves, newest node first, each node once.
+import { AnnealError } from '../errors.js';
+import { onesLike, zerosLike } from '../ops/creation.js';
+import { add, addInto } from '../ops/elementwise/elementwise.js';
+import { copyInto } from '../ops/strided_copy/strided_copy.js';
+import { keep, scope } from '../tensor/scope.js';
+import { formatShape, sameShape } from '../tensor/shape.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { checkGradients, enableGrad, type Node, noGrad, ruleOf } from './tape.js';
+
+export interface BackwardOptions {
+  /** Keep the graph, to go through it again. Default: createGraph. */
+  readonly retainGraph?: boolean;
+  /** Record the backward pass itself, for second derivatives. Default false. */
+  readonly createGraph?: boolean;
+}
+
+type Gradient = Tensor<'f32'>;
+
+const nowhere: ReadonlySet<Tensor> = new Set();
+
+/** The nodes behind `root` up to `stops`, newest first: a node's id is larger than those of the nodes it uses. */
+function collect(root: Node, stops: ReadonlySet<Tensor>): Node[] {
+  const seen = new Set<Node>([root]);
+  const open = [root];
+  for (let node = open.pop(); node; node = open.pop()) {
+    for (const input of node.inputs) {
+      if (input?.node && !stops.has(input) && !seen.has(input.node)) {
+        seen.add(input.node);
+        open.push(input.node);
+      }
+    }
+  }
+  return [...seen].sort((a, b) => b.id - a.id);
+}
+
+function isGradient(tensor: Tensor): tensor is Gradient {
+  return tensor.dtype === 'f32';
+}
+
+function asGradient(op: string, tensor: Tensor): Gradient {
+  if (isGradient(tensor)) return tensor;
+  throw new AnnealError('E_DTYPE', `backward: expected an f32 gradient from ${op}, received ${tensor.dtype}`);
+}
+
+/** A rule's gradients, as views that are the walk's alone: whatever else the rule made is disposed. */
+function applyRule(node: Node, dy: Gradient, createGraph: boolean): readonly (Gradient | null)[] {
+  const rule = ruleOf(node);
+  const needs = node.inputs.map((input) => input?.requiresGrad ?? false);
+  const run = () => {
+    const results = rule(dy, needs);
+    checkGradients(node, results);
+    return results.map((result, i) => (result === null || !needs[i] ? null : asGradient(node.op, result)));
+  };
+  if (createGraph) return enableGrad(run);
+  return noGrad(() => scope(() => run().map((gradient) => gradient?.view(gradient.shape) ?? null)));
+}
+
+/**
+ * Walks the tape from `output` with gradient `seed`, of which it takes possession, and hands gradients to `leaf` at
+ * leaves and at `stops`.
+ */
+function walk(
+  output: Tensor,
+  seed: Gradient,
+  options: BackwardOptions,
+  leaf: (tensor: Tensor, gradient: Gradient) => void,
+  stops: ReadonlySet<Tensor> = nowhere,
+): void {
+  const { createGraph = false, retainGraph = createGraph } = options;
+  const drop = (gradient: Gradient): void => {
+    if (!createGraph) gradient.dispose();
+  };
+  const sum = (a: Gradient, b: Gradient): Gradient => {
+    const total = createGraph ? enableGrad(() => add(a, b)) : noGrad(() => add(a, b));
+    drop(a);
+    drop(b);
+    return asGradient('add', total);
+  };
+  if (output.node === null || stops.has(output)) {
+    leaf(output, seed);
+    return;
+  }
+  const pending = new Map<Node, Gradient>([[output.node, seed]]);
+  for (const node of collect(output.node, stops)) {
+    const dy = pending.get(node);
+    if (dy === undefined) continue;
+    pending.delete(node);
+    applyRule(node, dy, createGraph).forEach((gradient, i) => {
+      const input = node.inputs[i];
+      if (!gradient || !input) return;
+      if (input.node === null || stops.has(input)) {
+        leaf(input, gradient);
+        return;
+      }
+      const other = pending.get(input.node);
+      pending.set(input.node, other === undefined ? gradient : sum(other, gradient));
+    });
+    drop(dy);
+    if (!retainGraph) {
+      node.backward = null;
+      node.saved = [];
+    }
+  }
+}
+
+function seedFor(op: string, output: Tensor, seed: Tensor | undefined): Gradient {
+  if (!output.requiresGrad) {
+    throw new AnnealError('E_ARGUMENT', `${op}: expected a result that depends on a tensor with requireGrad(), received one that does not`);
+  }
+  if (seed === undefined) {
+    if (output.size !== 1) {
+      throw new AnnealError('E_SHAPE', `${op}: expected a scalar or an explicit gradient, received shape ${formatShape(output.shape)}`);
+    }
+    return asGradient(op, onesLike(output));
+  }
+  if (!sameShape(seed.shape, output.shape)) {
+    throw new AnnealError('E_SHAPE', `${op}: expected a gradient of shape ${formatShape(output.shape)}, received ${formatShape(seed.shape)}`);
+  }
+  return asGradient(op, seed).view(seed.shape);
+}
+
+/** Adds a gradient to a leaf's `grad`, of which the leaf takes possession, or to its slot in an optimizer's arena. */
+function accumulate(tensor: Tensor, gradient: Gradient, createGraph: boolean): void {
+  if (tensor.gradSlot !== null) {
+    if (tensor.grad === null) copyInto(tensor.gradSlot, gradient);
+    else addInto(tensor.gradSlot, gradient);
+    tensor.grad = tensor.gradSlot;
+    gradient.dispose();
+  } else if (tensor.grad === null) {
+    tensor.grad = keep(gradient);
+  } else if (createGraph) {
+    tensor.grad = keep(asGradient('add', add(tensor.grad, gradient)));
+  } else {
+    addInto(tensor.grad, gradient);
+    gradient.dispose();
+  }
+}
+
+/**
+ * Computes the gradient of `output` with respect to every leaf that requires one and adds it to the leaf's `grad`.
+ * `seed`: the gradient with respect to `output`, of its shape; 1 for a scalar. The graph is let go afterwards unless
+ * retained. @throws E_ARGUMENT when the output carries no gradient, the graph was used up, or a value it needs was
+ * overwritten
+ */
+export function backward(output: Tensor, seed?: Tensor, options: BackwardOptions = {}): void {
+  const { createGraph = false } = options;
+  walk(output, seedFor('backward', output, seed), options, (tensor, gradient) => accumulate(tensor, gradient, createGraph));
+}
+
+/**
+ * The gradients of `output` with respect to `inputs`, leaving every `grad` alone; zeros where the output does not
+ * depend on an input. The inputs count as independent of each other. @throws as `backward`
+ */
+export function gradients(output: Tensor, inputs: readonly Tensor[], seed?: Tensor, options: BackwardOptions = {}): Gradient[] {
+  const found = new Map<Tensor, Gradient>();
+  const wanted = new Set(inputs);
+  const leaf = (tensor: Tensor, gradient: Gradient): void => {
+    if (!wanted.has(tensor)) return;
+    const other = found.get(tensor);
+    found.set(tensor, other === undefined ? gradient : asGradient('add', add(other, gradient)));
+  };
+  walk(output, seedFor('grad', output, seed), options, leaf, wanted);
+  return inputs.map((input) => found.get(input) ?? asGradient('zeros', zerosLike(input)));
+}

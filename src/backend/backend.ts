@@ -1,0 +1,80 @@
+// The contract between tensors and a device. Every device is a queue: `run` and `write` enqueue and return; what they
+// do happens in the order of the calls. `read` and `sync` settle once everything enqueued before them is done.
+
+/** Names a buffer of one backend. Carries a generation: using one that was freed is an `E_DISPOSED` error. */
+export type Handle = number;
+
+export interface MemoryInfo {
+  /** Bytes in live buffers, as asked for. */
+  readonly liveBytes: number;
+  /** Bytes kept for reuse. */
+  readonly pooledBytes: number;
+  /** The most bytes ever taken from the system at one time. */
+  readonly peakBytes: number;
+  readonly liveBuffers: number;
+}
+
+export interface Backend {
+  readonly name: DeviceName;
+  /** A buffer of at least `bytes` bytes, contents undefined. @throws E_OOM */
+  alloc(bytes: number): Handle;
+  /** Gives the buffer back; ops already enqueued still see it. @throws E_DISPOSED */
+  free(handle: Handle): void;
+  /** Copies `data` out before returning. @throws E_DISPOSED, E_RANGE */
+  write(handle: Handle, byteOffset: number, data: ArrayBufferView): void;
+  /** Resolves with a copy; rejects with the first failure of an op enqueued before. */
+  read(handle: Handle, byteOffset: number, byteLength: number): Promise<ArrayBuffer>;
+  /** As `read`, blocking this thread. */
+  readSync(handle: Handle, byteOffset: number, byteLength: number): ArrayBuffer;
+  /**
+   * Enqueues one op. `operands` holds nIn + nOut triples (handle, byteOffset, byteLength); handle 0 is an absent one.
+   * `params` and `operands` are copied before it returns. @throws whatever the op's check refuses
+   */
+  run(op: OpName, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void;
+  /** Resolves when everything enqueued is done; rejects with the first failure since the last such call. */
+  sync(): Promise<void>;
+  memory(): MemoryInfo;
+  /** Returns pooled memory to the system and gives the number of bytes. */
+  trim(): number;
+}
+
+export type DeviceName = 'cpu';
+
+/** Every op, in the order of its id: `kernels/ops.def` (a test compares). */
+export const opNames = [
+  'sgemm',
+  'conv2d',
+  'conv2d_backward_data',
+  'conv2d_backward_weight',
+  'depthwise_conv2d',
+  'depthwise_conv2d_backward_data',
+  'depthwise_conv2d_backward_weight',
+  'max_pool2d',
+  'max_pool2d_backward',
+  'avg_pool2d',
+  'avg_pool2d_backward',
+  'unary',
+  'binary',
+  'where',
+  'cast',
+  'fill',
+  'reduce',
+  'strided_copy',
+  'softmax',
+  'softmax_backward',
+  'softmax_cross_entropy',
+  'softmax_cross_entropy_backward',
+  'layer_norm',
+  'layer_norm_backward',
+  'batch_norm',
+  'batch_norm_backward',
+  'random',
+  'dropout',
+  'gather',
+  'gather_backward',
+  'sgd_momentum_ema',
+  'adam',
+  'rmsprop',
+] as const;
+
+export type OpName = (typeof opNames)[number];

@@ -1,0 +1,31 @@
+// The CPU device: the addon's queue, with op names in place of ids.
+import { addon } from '../binding.js';
+import { AnnealError } from '../errors.js';
+import { type Backend, type OpName, opNames } from './backend.js';
+
+export function createCpuBackend(): Backend {
+  const native = addon();
+  const ids = new Map<OpName, number>(opNames.map((name, id) => [name, id]));
+  const compiled = native.ops();
+  const differs = opNames.findIndex((name, id) => compiled[id]?.name !== name);
+  if (differs >= 0 || compiled.length !== opNames.length) {
+    throw new AnnealError(
+      'E_DEVICE',
+      `expected op ${opNames[differs]} at ${differs} in the addon, received ${compiled[differs]?.name}: the addon and the library are of different versions; rebuild with "npm rebuild anneal"`,
+    );
+  }
+  return {
+    name: 'cpu',
+    alloc: native.alloc,
+    free: native.free,
+    write: native.write,
+    read: native.read,
+    readSync: native.readSync,
+    run(op, params, operands, nIn, nOut) {
+      native.run(ids.get(op) ?? -1, params, operands, nIn, nOut);
+    },
+    sync: native.sync,
+    memory: native.memory,
+    trim: native.trim,
+  };
+}

@@ -1,0 +1,77 @@
+// Which devices there are, and the one that new tensors go to.
+import { addon, type CpuInfo, type InstructionSet } from '../binding.js';
+import { AnnealError } from '../errors.js';
+import type { Backend, DeviceName, MemoryInfo } from './backend.js';
+import { createCpuBackend } from './cpu.js';
+
+const backends = new Map<DeviceName, Backend>();
+
+/** The backend of a device, made on first use. @throws E_DEVICE */
+export function backendOf(name: DeviceName): Backend {
+  let backend = backends.get(name);
+  if (backend === undefined) {
+    if (name !== 'cpu') throw new AnnealError('E_DEVICE', `expected device 'cpu' or 'auto', received '${String(name)}'`);
+    backend = createCpuBackend();
+    backends.set(name, backend);
+  }
+  return backend;
+}
+
+let current: DeviceName = 'cpu';
+
+/** The device new tensors are made on. */
+export function defaultDevice(): DeviceName {
+  return current;
+}
+
+/** Sets the device new tensors are made on; `auto` takes the fastest there is. @throws E_DEVICE */
+export function setDevice(name: DeviceName | 'auto'): void {
+  const chosen = name === 'auto' ? 'cpu' : name;
+  backendOf(chosen);
+  current = chosen;
+}
+
+export interface DeviceInfo {
+  readonly name: string;
+  readonly available: boolean;
+  /** What it is, or why it is missing. */
+  readonly detail: string;
+}
+
+/** Every device this build knows of, and for each missing one the reason. */
+export function devices(): DeviceInfo[] {
+  try {
+    const { threads, isa } = addon().device();
+    return [{ name: 'cpu', available: true, detail: `${isa} kernels, ${threads} threads` }];
+  } catch (error) {
+    return [{ name: 'cpu', available: false, detail: error instanceof Error ? error.message : String(error) }];
+  }
+}
+
+/** The CPU device: threads, the instruction set in use, those compiled in and those this CPU has. */
+export function cpuInfo(): CpuInfo {
+  return addon().device();
+}
+
+/**
+ * Sets how many threads the CPU kernels use; results do not depend on it. Waits for queued work.
+ * @throws E_ARGUMENT unless it is an integer in [1, 1024]
+ */
+export function setThreads(threads: number): void {
+  addon().setThreads(threads);
+}
+
+/** Chooses the CPU kernels by instruction set; `reference` is the slow oracle. @throws E_DEVICE, E_ARGUMENT */
+export function setInstructionSet(name: InstructionSet): void {
+  addon().setIsa(name);
+}
+
+/** Resolves when all work enqueued on the device is done. @throws the first failure since the last call */
+export function sync(device: DeviceName = current): Promise<void> {
+  return backendOf(device).sync();
+}
+
+/** Bytes and buffers on a device. */
+export function deviceMemory(device: DeviceName = current): MemoryInfo {
+  return backendOf(device).memory();
+}
