@@ -1,0 +1,69 @@
+// What a schedule is, and the checks its constructors share.
+import { AnnealError } from '../errors.js';
+
+/** What a schedule serialises to; `fromJSON` makes it again. */
+export interface ScheduleJson {
+  readonly kind: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * A value as a pure function of the step t = 0, 1, 2, ...: it has no state, so it plots, serialises and resumes as it is.
+ * Past its length a schedule holds its last value.
+ */
+export interface Schedule {
+  readonly kind: string;
+  /** The numbers it is made of, defaults filled in. */
+  readonly params: Readonly<Record<string, unknown>>;
+  /** Steps after which the value no longer changes; Infinity if there is no such step or none was given. */
+  readonly length: number;
+  /** The value at step t >= 0, not necessarily an integer. @throws E_ARGUMENT */
+  at(t: number): number;
+  toJSON(): ScheduleJson;
+}
+
+/** Where a rate is accepted: a number that never changes, or a schedule. */
+export type Rate = number | Schedule;
+
+/** The value of a rate at step t. */
+export function rateAt(rate: Rate, t: number): number {
+  return typeof rate === 'number' ? rate : rate.at(t);
+}
+
+export function isSchedule(value: unknown): value is Schedule {
+  return typeof value === 'object' && value !== null && 'at' in value && typeof value.at === 'function';
+}
+
+/** A schedule from its formula, which is only asked for t in [0, length]. */
+export function makeSchedule(
+  kind: string,
+  params: Readonly<Record<string, unknown>>,
+  length: number,
+  formula: (t: number) => number,
+): Schedule {
+  return {
+    kind,
+    params,
+    length,
+    at(t) {
+      if (!(t >= 0)) throw new AnnealError('E_ARGUMENT', `${kind}: expected a step of at least 0, received ${t}`);
+      return formula(Math.min(t, length));
+    },
+    toJSON: () => ({ kind, params }),
+  };
+}
+
+/** @throws E_ARGUMENT unless the value is a finite number */
+export function finite(kind: string, name: string, value: unknown): number {
+  if (typeof value !== 'number' || !Number.isFinite(value)) {
+    throw new AnnealError('E_ARGUMENT', `${kind}: expected ${name} to be a finite number, received ${String(value)}`);
+  }
+  return value;
+}
+
+/** @throws E_ARGUMENT unless the value is a finite number greater than 0 */
+export function positive(kind: string, name: string, value: unknown): number {
+  const number = finite(kind, name, value);
+  if (number <= 0) throw new AnnealError('E_ARGUMENT', `${kind}: expected ${name} to be positive, received ${number}`);
+  return number;
+}
