@@ -13,6 +13,8 @@
 
 namespace anneal::ANNEAL_ISA {
 
+typedef uint32_t vu __attribute__((vector_size(kLanes * 4)));  // for arithmetic that wraps
+
 static inline vf absolute(vf x) { return fromBits(bits(x) & splati(0x7fffffff)); }
 static inline vf copySign(vf magnitude, vf sign) {
   return fromBits((bits(magnitude) & splati(0x7fffffff)) | (bits(sign) & splati(INT32_MIN)));
@@ -90,9 +92,10 @@ static inline vf logReduced(vf f, vf e) {
 static inline vf log(vf x) {
   const vi subnormal = x < splat(1.17549435e-38f);
   const vf y = select(subnormal, x * splat(8388608.0f), x);
-  const vi raw = bits(y) - splati(0x3f3504f3);  // sqrt(1/2): puts 1 + f in [sqrt(1/2), sqrt(2))
-  const vi exponent = raw >> splati(23);
-  const vf mantissa = fromBits((raw & splati(0x007fffff)) + splati(0x3f3504f3));
+  const vu sqrtHalf = vu{} + 0x3f3504f3u;  // subtracting it puts 1 + f in [sqrt(1/2), sqrt(2))
+  const vi shifted = reinterpret_cast<vi>(reinterpret_cast<vu>(y) - sqrtHalf);
+  const vi exponent = shifted >> splati(23);
+  const vf mantissa = fromBits((shifted & splati(0x007fffff)) + splati(0x3f3504f3));
   const vf e = __builtin_convertvector(exponent, vf) - select(subnormal, splat(23.0f), splat(0.0f));
   vf result = logReduced(mantissa - splat(1.0f), e);
   result = x == splat(__builtin_inff()) ? x : result;

@@ -6,8 +6,6 @@
 
 namespace anneal::ANNEAL_ISA {
 
-typedef uint32_t vu __attribute__((vector_size(kLanes * 4)));
-
 struct Scalars {
   float alpha, beta;
   int32_t intAlpha, intBeta;
