@@ -1,0 +1,251 @@
+// The properties behind property.test.ts, run as a process of its own. Prints the name of each before it begins, so that
+// a crash tells where it was.
+import assert from 'node:assert/strict';
+import { writeSync } from 'node:fs';
+import fc from 'fast-check';
+import { opInfo, raw } from '../support/raw.js';
+import { accepted, opProperty } from './op_property.js';
+import { expectRefusal, isRefusal } from './refusal.js';
+
+const seed = Number(process.env.ANNEAL_FUZZ_SEED ?? 1);
+const factor = Number(process.env.ANNEAL_FUZZ_RUNS ?? 1);
+
+/** Numbers at the edges of the integer types, and none of those. */
+const oddNumber = fc.constantFrom(
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  63,
+  64,
+  65,
+  2 ** 31 - 1,
+  2 ** 31,
+  2 ** 32 - 1,
+  2 ** 32,
+  2 ** 53 - 1,
+  2 ** 53,
+  2 ** 63,
+  2 ** 64,
+  1e300,
+  -1e300,
+  Number.MIN_VALUE,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+);
+const hostile = fc.oneof(
+  fc.anything({ withBigInt: true, withTypedArray: true, withDate: true, withMap: true, withNullPrototype: true }),
+  oddNumber,
+  fc.integer(),
+  fc.double(),
+  fc.constantFrom<unknown>(
+    Symbol('handle'),
+    () => 1,
+    new Proxy({}, { get: () => assert.fail('the addon read a property') }),
+    { valueOf: () => assert.fail('the addon called valueOf') },
+    new ArrayBuffer(8),
+    new SharedArrayBuffer(8),
+    new Uint8Array(new SharedArrayBuffer(8)),
+    new DataView(new ArrayBuffer(8)),
+    new Proxy(new Uint8Array(8), {}),
+    Object.create(Uint8Array.prototype),
+  ),
+);
+
+/** Takes the buffer away from under a typed array. */
+function detach<T extends Uint8Array<ArrayBuffer> | Float64Array<ArrayBuffer>>(array: T): T {
+  structuredClone(array.buffer, { transfer: [array.buffer] });
+  return array;
+}
+
+/** A typed array over a resizable buffer that shrank under it: `tracking` follows the length, else it is out of bounds. */
+function shrunk(from: number, to: number, tracking: boolean): Uint8Array {
+  const buffer: ArrayBuffer = Reflect.construct(ArrayBuffer, [from, { maxByteLength: 2 * from }]);
+  const array = tracking ? new Uint8Array(buffer) : new Uint8Array(buffer, from >> 1, from >> 1);
+  Reflect.apply(Reflect.get(buffer, 'resize'), buffer, [to]);
+  return array;
+}
+
+type Name = keyof typeof raw;
+
+function attempt(name: Name, args: readonly unknown[]): { value: unknown } | { refused: true } {
+  try {
+    return { value: Reflect.apply(raw[name], undefined, args) };
+  } catch (error) {
+    assert.ok(isRefusal(error), `${name}: expected an AnnealError, received ${String(error)}`);
+    return { refused: true };
+  }
+}
+
+const properties: [name: string, runs: number, property: fc.IProperty<unknown> | fc.IAsyncProperty<unknown>][] = [];
+const property = (name: string, runs: number, p: fc.IProperty<unknown> | fc.IAsyncProperty<unknown>) =>
+  properties.push([name, runs, p]);
+
+/** A live buffer of 64 bytes that holds 0, 1, 2, ... for the time of `body`, and is unharmed after it. */
+function withBuffer(body: (handle: number) => void): void {
+  const handle = raw.alloc(64);
+  const bytes = Uint8Array.from({ length: 64 }, (_, i) => i);
+  raw.write(handle, 0, bytes);
+  body(handle);
+  assert.deepEqual(new Uint8Array(raw.readSync(handle, 0, 64)), bytes);
+  raw.free(handle);
+}
+
+// A setThreads or setIsa that is accepted would slow what follows; they have properties of their own below.
+for (const name of Object.keys(raw) as Name[]) {
+  if (name === 'setThreads' || name === 'setIsa') continue;
+  property(
+    `${name} with any arguments`,
+    300,
+    fc.asyncProperty(fc.array(hostile, { maxLength: 6 }), async (args) => {
+      const result = attempt(name, args);
+      if (!('value' in result)) return;
+      // What is left to succeed: an allocation (or reading and writing nothing is refused: no handle is live).
+      if (name === 'alloc') raw.free(Number(result.value));
+      else
+        assert.ok(
+          ['memory', 'trim', 'ops', 'device', 'sync', 'wait'].includes(name),
+          `${name} accepted ${args.length} arguments`,
+        );
+      await result.value;
+    }),
+  );
+}
+
+property(
+  'setThreads refuses what is no number of threads',
+  100,
+  fc.property(hostile, (value) => {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 1024) return;
+    expectRefusal(() => attemptRaw('setThreads', [value]));
+    assert.ok(raw.device().threads >= 1);
+  }),
+);
+property(
+  'setIsa refuses what is no instruction set',
+  100,
+  fc.property(fc.oneof(hostile, fc.string()), (value) => {
+    if (typeof value === 'string' && raw.device().runnable.some((isa) => isa === value)) return;
+    expectRefusal(() => attemptRaw('setIsa', [value]));
+  }),
+);
+
+function attemptRaw(name: Name, args: readonly unknown[]): void {
+  Reflect.apply(raw[name], undefined, args);
+}
+
+property(
+  'a range outside of the buffer is refused',
+  300,
+  fc.property(
+    fc.oneof(oddNumber, fc.integer({ min: 0, max: 80 })),
+    fc.oneof(oddNumber, fc.integer({ min: 0, max: 80 })),
+    (offset, length) => {
+      withBuffer((handle) => {
+        const fits = Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 && length >= 0;
+        if (fits && offset + length <= 64) {
+          const bytes = new Uint8Array(raw.readSync(handle, offset, length));
+          assert.ok(bytes.length === length);
+          assert.ok(bytes.every((byte, i) => byte === offset + i));
+        } else {
+          expectRefusal(() => raw.readSync(handle, offset, length));
+          expectRefusal(() => raw.read(handle, offset, length));
+          if (Number.isInteger(length) && length >= 0 && length < 1000)
+            expectRefusal(() => raw.write(handle, offset, new Uint8Array(length)));
+        }
+      });
+    },
+  ),
+);
+
+property(
+  'freed and foreign handles are refused',
+  300,
+  fc.property(fc.integer({ min: -3, max: 3 }), fc.integer({ min: 1, max: 52 }), (step, bit) => {
+    const handle = raw.alloc(16);
+    raw.free(handle);
+    const other = raw.alloc(16); // most likely the same slot, of another generation
+    for (const bad of [handle, handle + step, other + 2 ** bit, other - 2 ** bit, 2 ** bit]) {
+      if (bad === other) continue;
+      expectRefusal(() => raw.free(bad));
+      expectRefusal(() => raw.write(bad, 0, new Uint8Array(1)));
+      expectRefusal(() => raw.readSync(bad, 0, 1));
+      expectRefusal(() => raw.read(bad, 0, 1));
+    }
+    raw.free(other);
+  }),
+);
+
+property(
+  'detached and shrunk arrays are refused or empty, never read beyond',
+  200,
+  fc.property(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 0, max: 64 }), (size, left) => {
+    withBuffer((handle) => {
+      expectRefusal(() => raw.write(handle, 0, detach(new Uint8Array(size))));
+      const info = opInfo('adam');
+      const operands = new Float64Array(3 * (info.minIn + info.minOut));
+      expectRefusal(() => raw.run(info.id, detach(new Uint8Array(info.paramBytes)), operands, info.minIn, info.minOut));
+      const gone = detach(operands.slice());
+      expectRefusal(() => raw.run(info.id, new Uint8Array(info.paramBytes), gone, info.minIn, info.minOut));
+      expectRefusal(() =>
+        raw.run(info.id, shrunk(info.paramBytes, info.paramBytes - 1, true), operands, info.minIn, info.minOut),
+      );
+    });
+    const handle = raw.alloc(128);
+    for (const tracking of [true, false]) {
+      const from = 64 + size;
+      const array = shrunk(from, Math.min(left, from), tracking);
+      raw.write(handle, 0, new Uint8Array(128).fill(0xee));
+      const before = array.length;
+      const result = attempt('write', [handle, 0, array]);
+      const bytes = new Uint8Array(raw.readSync(handle, 0, 128));
+      const written = 'value' in result ? before : 0;
+      assert.ok(bytes.subarray(written).every((byte) => byte === 0xee));
+    }
+    raw.free(handle);
+  }),
+);
+
+property(
+  'absurd sizes are refused',
+  60,
+  fc.property(
+    fc.constantFrom(-1, -(2 ** 40), 2 ** 46, 2 ** 50, 2 ** 52, 2 ** 53, 2 ** 63, 1e300, Number.NaN, 0.5),
+    (bytes) => {
+      const before = raw.memory();
+      expectRefusal(() => raw.alloc(bytes));
+      assert.equal(raw.memory().liveBuffers, before.liveBuffers);
+    },
+  ),
+);
+
+property(
+  'run refuses operands that are none',
+  500,
+  fc.property(
+    fc.integer({ min: 0, max: raw.ops().length - 1 }),
+    fc.array(hostile, { minLength: 0, maxLength: 4 }),
+    fc.array(fc.oneof(oddNumber, fc.double()), { maxLength: 48 }),
+    fc.oneof(oddNumber, fc.integer({ min: 0, max: 9 })),
+    fc.oneof(oddNumber, fc.integer({ min: 0, max: 9 })),
+    (op, args, numbers, nIn, nOut) => {
+      // No handle is live: only an op whose operands are all absent or empty can be accepted.
+      attempt('run', [op, ...args]);
+      attempt('run', [op, new Uint8Array(raw.ops()[op]?.paramBytes ?? 0), Float64Array.from(numbers), nIn, nOut]);
+      attempt('wait', []);
+    },
+  ),
+);
+
+for (const info of raw.ops()) property(`${info.name} with random parameters and operands`, 400, opProperty(info));
+
+raw.setThreads(2);
+for (const [name, runs, p] of properties) {
+  writeSync(1, `${name}\n`);
+  await fc.assert(p, { seed, numRuns: Math.ceil(runs * factor), endOnFailure: false });
+}
+for (const [op, count] of accepted) assert.ok(count > 0, `no random call of ${op} was ever accepted`);
+console.log('accepted', Object.fromEntries(accepted));
+assert.equal(raw.memory().liveBuffers, 0, 'buffers leaked');

@@ -1,0 +1,37 @@
+// Every op, on every instruction set this CPU can run, against the reference kernels: see test/support/conformance.ts.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { readCaseTables } from '../support/case_file.js';
+import { checkCase } from '../support/conformance.js';
+import { raw } from '../support/raw.js';
+
+const tables = readCaseTables();
+const ops = raw.ops();
+const device = raw.device();
+const bodies = device.runnable.filter((isa) => isa !== 'reference');
+for (const isa of device.compiled)
+  if (!device.runnable.includes(isa)) console.log(`not tested: ${isa}, which this CPU does not have`);
+console.log(`tested: ${bodies.join(', ')}`);
+
+after(() => {
+  raw.setIsa(device.isa);
+  raw.setThreads(device.threads);
+});
+
+test('every op has cases, and every table an op', () => {
+  assert.deepEqual([...tables.keys()].sort(), ops.map((op) => op.name).sort());
+  for (const table of tables.values()) assert.ok(table.cases.length > 0, `${table.op} has no cases`);
+});
+
+for (const info of ops) {
+  for (const isa of bodies) {
+    test(`${info.name} on ${isa}`, () => {
+      const table = tables.get(info.name);
+      assert.ok(table, `kernels/*/*.cases.json has nothing for ${info.name}`);
+      const found: string[] = [];
+      for (const one of table.cases)
+        for (const line of checkCase(info, isa, one, one.bound ?? table.bound)) found.push(`'${one.name}' ${line}`);
+      assert.equal(found.length, 0, `\n${found.slice(0, 20).join('\n')}${found.length > 20 ? '\n...' : ''}`);
+    });
+  }
+}

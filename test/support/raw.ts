@@ -1,0 +1,31 @@
+// The addon itself, below the TypeScript layer: what the conformance and boundary tests call.
+import { type Addon, addon, type OpInfo } from '../../src/binding.js';
+
+export const raw: Addon = addon();
+
+/** The contract of an op, by name. */
+export function opInfo(name: string): OpInfo {
+  const info = raw.ops().find((op) => op.name === name);
+  if (!info) throw new Error(`the addon has no op '${name}'`);
+  return info;
+}
+
+/** The bytes of an op's parameter struct; missing fields are 0, unknown ones an error. */
+export function encodeParams(info: OpInfo, params: Readonly<Record<string, number | readonly number[]>>): Uint8Array {
+  const bytes = new Uint8Array(info.paramBytes);
+  const view = new DataView(bytes.buffer);
+  for (const [name, value] of Object.entries(params)) {
+    const field = info.fields.find((f) => f.name === name);
+    if (!field) throw new Error(`${info.name} has no parameter '${name}'`);
+    const values = typeof value === 'number' ? [value] : value;
+    if (values.length > field.count)
+      throw new Error(`${info.name}: '${name}' holds ${field.count} values, received ${values.length}`);
+    values.forEach((v, i) => {
+      const at = field.offset + 4 * i;
+      if (field.type === 'f32') view.setFloat32(at, v, true);
+      else if (field.type === 'i32') view.setInt32(at, v, true);
+      else view.setUint32(at, v, true);
+    });
+  }
+  return bytes;
+}
