@@ -3,7 +3,6 @@
 //
 //   ANNEAL_BUILD=cmake|gyp           forces a build tool
 //   ANNEAL_WERROR=ON                 turns warnings into errors
-//   ANNEAL_SANITIZE=address,undefined | thread   (CMake only) builds into build/sanitize-<name>/
 //   ANNEAL_SKIP_BUILD=1              leaves the addon out of `npm install`
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -24,9 +23,8 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { Failure, log, main, npm, output, root, run, since, which } from './lib/process.mjs';
 
 const require = createRequire(import.meta.url);
-const sanitize = process.env.ANNEAL_SANITIZE ?? '';
 const werror = process.env.ANNEAL_WERROR === 'ON';
-const buildDir = join(root, 'build', sanitize ? `sanitize-${sanitize.replaceAll(',', '-')}` : '.');
+const buildDir = join(root, 'build');
 const addonPath = join(buildDir, 'Release', 'anneal.node');
 const stampPath = join(buildDir, 'addon.json');
 const jobs = String(process.env.ANNEAL_JOBS ?? availableParallelism());
@@ -55,7 +53,7 @@ function listFiles(dir) {
 function sourceHash(tool) {
   const hash = createHash('sha256');
   const { CXX = '', CXXFLAGS = '' } = process.env;
-  hash.update(JSON.stringify([tool, process.platform, process.arch, sanitize, CXX, CXXFLAGS]));
+  hash.update(JSON.stringify([tool, process.platform, process.arch, CXX, CXXFLAGS]));
   const buildFiles = ['CMakeLists.txt', 'binding.gyp'].map((name) => join(root, name));
   for (const path of [...buildFiles, ...listFiles(join(root, 'native')), ...listFiles(join(root, 'kernels'))]) {
     hash
@@ -79,7 +77,7 @@ function upToDate(hash) {
 // A prebuilt counts only if this Node on this system can load it.
 function usePrebuilt() {
   const prebuilt = join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'anneal.node');
-  if (process.env.ANNEAL_BUILD || sanitize || !existsSync(prebuilt)) return false;
+  if (process.env.ANNEAL_BUILD || !existsSync(prebuilt)) return false;
   if (output(process.execPath, ['-e', `require(${JSON.stringify(prebuilt)})`]) === null) {
     log(`the prebuilt addon ${relative(root, prebuilt)} cannot be loaded on this system; building from source`);
     return false;
@@ -87,9 +85,8 @@ function usePrebuilt() {
   return true;
 }
 
-// A missing symbol shows only when the addon is loaded. A sanitized one loads only under its sanitizer's runtime.
+// A missing symbol shows only when the addon is loaded.
 function checkLoads() {
-  if (sanitize) return;
   const result = spawnSync(process.execPath, ['-e', `require(${JSON.stringify(addonPath)})`], { encoding: 'utf8' });
   if (result.status === 0) return;
   const reason = result.stderr.split('\n').find((line) => line.includes('Error:')) ?? result.stderr.trim();
@@ -161,7 +158,6 @@ async function buildWithCMake() {
     `--parallel=${jobs}`,
     '--log-level=warn',
     `--CDANNEAL_WERROR=${werror ? 'ON' : 'OFF'}`,
-    ...(sanitize ? [`--CDANNEAL_SANITIZE=${sanitize}`] : []),
   ];
   // `build` alone would keep the options of an earlier configuration. CMake refuses a build folder that was made for
   // another source folder (a moved checkout), so such a one is dropped.
@@ -210,7 +206,6 @@ function nodeDir() {
 }
 
 async function buildWithNodeGyp() {
-  if (sanitize) throw new Failure('ANNEAL_SANITIZE needs CMake');
   const nodeGyp = findNodeGyp();
   if (
     !['python3', 'python'].some(

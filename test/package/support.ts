@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -9,6 +10,10 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** For `test(name, { skip: slow }, ...)`: the reason for which a test of minutes is skipped, or false. */
 export const slow = process.env.ANNEAL_TEST_SLOW === '1' ? false : 'slow: runs with ANNEAL_TEST_SLOW=1';
+
+export function onPath(program: string): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, program)));
+}
 
 const exec = promisify(execFile);
 

@@ -2,23 +2,28 @@
 // linker: code compiled for AVX-512 could then run on a CPU without it. So every symbol a kernel object exports must
 // carry its instruction set's namespace in its name.
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { root, runProgram } from './support.ts';
+import { root, runProgram } from './support.js';
 
 interface ObjectFile {
   readonly isa: string;
   readonly path: string;
 }
 
+// Where CMake and node-gyp keep the objects of the addon.
+const objectFolders = ['build/cmake/CMakeFiles', 'build/Release/obj.target'].map((path) => join(root, path));
+
 function kernelObjects(): ObjectFile[] {
   const objects: ObjectFile[] = [];
-  for (const entry of readdirSync(join(root, 'build'), { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || !/\.cpu(\.cpp)?\.o$/.test(entry.name)) continue;
-    const path = join(entry.parentPath, entry.name);
-    const isa = /anneal_kernels_(\w+?)(\.dir)?\//.exec(path)?.[1];
-    if (isa && !path.includes('sanitize')) objects.push({ isa, path });
+  for (const folder of objectFolders.filter(existsSync)) {
+    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || !/\.cpu(\.cpp)?\.o$/.test(entry.name)) continue;
+      const path = join(entry.parentPath, entry.name);
+      const isa = /anneal_kernels_(\w+)/.exec(path)?.[1];
+      if (isa) objects.push({ isa, path });
+    }
   }
   return objects;
 }

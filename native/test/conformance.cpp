@@ -1,0 +1,299 @@
+// Runs op cases without Node: `conformance <cases> <isa>...`. For cross-compiled kernels under an emulator and for
+// kernels under a sanitizer. test/package/native_cases.ts writes the case file; all numbers in it are little endian:
+//   u32 number of cases, then for each
+//     string op, string name                      (string: u32 length, bytes)
+//     blob params, blob params for the magnitudes (blob: u32 length, bytes)
+//     u32 mode (0 exact, 1 absolute + relative |expected|, 2 relative * the op of the magnitudes), f64 relative,
+//     f64 absolute, u32 nIn, u32 nOut, then for each operand
+//       u32 present; if so: u32 dtype, u32 contents count (1, or 2 in mode 2: values, then magnitudes), that many blobs
+// A case fails where !(|actual - expected| <= tolerance), where results differ between 1 and 3 threads, or where a byte
+// outside of the outputs changed. Prints one line a failure and a summary; exits with 1 if anything failed.
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "../core/registry.h"
+#include "../core/status.h"
+#include "../core/thread_pool.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size) (static_cast<void>(address), static_cast<void>(size))
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) (static_cast<void>(address), static_cast<void>(size))
+#endif
+
+namespace anneal {
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+class Reader {
+ public:
+  explicit Reader(const char* path) {
+    std::FILE* file = std::fopen(path, "rb");
+    if (file == nullptr) {
+      std::fprintf(stderr, "cannot open %s\n", path);
+      std::exit(2);
+    }
+    std::fseek(file, 0, SEEK_END);
+    data_.resize(static_cast<size_t>(std::ftell(file)));
+    std::rewind(file);
+    if (std::fread(data_.data(), 1, data_.size(), file) != data_.size()) std::exit(2);
+    std::fclose(file);
+  }
+
+  template <class T> T number() {
+    T value;
+    take(&value, sizeof value);
+    return value;
+  }
+  Bytes blob() {
+    Bytes bytes(number<uint32_t>());
+    take(bytes.data(), bytes.size());
+    return bytes;
+  }
+  std::string string() {
+    const Bytes bytes = blob();
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+
+ private:
+  void take(void* to, size_t bytes) {
+    if (bytes > data_.size() - at_) {
+      std::fprintf(stderr, "the case file ends early\n");
+      std::exit(2);
+    }
+    if (bytes > 0) std::memcpy(to, data_.data() + at_, bytes);
+    at_ += bytes;
+  }
+
+  Bytes data_;
+  size_t at_ = 0;
+};
+
+enum class Mode : uint32_t { exact, within, bilinear };
+
+struct Operand {
+  bool present = false;
+  DType dtype = DType::f32;
+  Bytes values, magnitudes;
+};
+
+struct Case {
+  std::string op, name;
+  Bytes params, magnitudeParams;
+  Mode mode;
+  double relative, absolute;
+  uint32_t nIn, nOut;
+  std::vector<Operand> operands;
+};
+
+Case readCase(Reader& reader) {
+  Case c;
+  c.op = reader.string();
+  c.name = reader.string();
+  c.params = reader.blob();
+  c.magnitudeParams = reader.blob();
+  c.mode = Mode{reader.number<uint32_t>()};
+  c.relative = reader.number<double>();
+  c.absolute = reader.number<double>();
+  c.nIn = reader.number<uint32_t>();
+  c.nOut = reader.number<uint32_t>();
+  c.operands.resize(c.nIn + c.nOut);
+  for (Operand& operand : c.operands) {
+    operand.present = reader.number<uint32_t>() != 0;
+    if (!operand.present) continue;
+    operand.dtype = DType{reader.number<uint32_t>()};
+    const uint32_t contents = reader.number<uint32_t>();
+    operand.values = reader.blob();
+    if (contents > 1) operand.magnitudes = reader.blob();
+  }
+  return c;
+}
+
+// An operand's memory: 4 bytes off any vector's alignment, between guards that must not change (nor, under ASan, be read).
+class Placed {
+ public:
+  explicit Placed(const Bytes& contents) : size_(contents.size()), memory_(kBefore + size_ + kAfter, kGuard) {
+    if (size_ > 0) std::memcpy(data(), contents.data(), size_);
+    poison();
+  }
+  Placed(Placed&& other) noexcept : size_(other.size_) {
+    other.unpoison();
+    memory_ = std::move(other.memory_);
+    poison();
+  }
+  ~Placed() { unpoison(); }
+
+  std::byte* data() { return memory_.data() + kBefore; }
+  size_t size() const { return size_; }
+  bool guardsHold() {
+    unpoison();
+    bool hold = true;
+    for (size_t i = 0; i < memory_.size(); ++i)
+      if ((i < kBefore || i >= kBefore + size_) && memory_[i] != kGuard) hold = false;
+    return hold;
+  }
+
+ private:
+  static constexpr size_t kBefore = 68, kAfter = 64;
+  static constexpr std::byte kGuard{0xa5};
+
+  void poison() {
+    if (memory_.empty()) return;
+    ASAN_POISON_MEMORY_REGION(memory_.data(), kBefore);
+    ASAN_POISON_MEMORY_REGION(data() + size_, kAfter);
+  }
+  void unpoison() {
+    if (!memory_.empty()) ASAN_UNPOISON_MEMORY_REGION(memory_.data(), memory_.size());
+  }
+
+  size_t size_;
+  Bytes memory_;
+};
+
+struct Result {
+  std::vector<Bytes> operands;  // after the run, inputs too
+  std::string error;
+};
+
+Result run(KernelFn kernel, const Case& c, uint32_t op, bool magnitudes, int threads) {
+  Result result;
+  std::vector<Placed> placed;
+  for (const Operand& operand : c.operands) placed.emplace_back(magnitudes ? operand.magnitudes : operand.values);
+  std::vector<BufferRef> refs;
+  for (size_t i = 0; i < placed.size(); ++i) {
+    if (c.operands[i].present) refs.push_back({placed[i].data(), placed[i].size()});
+    else refs.push_back({nullptr, 0});
+  }
+  const Bytes& params = magnitudes ? c.magnitudeParams : c.params;
+  alignas(16) std::byte aligned[kMaxParamBytes] = {};
+  std::memcpy(aligned, params.data(), params.size());
+  ThreadPool pool(threads);
+  const OpCall call{aligned, refs.data(), refs.data() + c.nIn, c.nIn, c.nOut, pool};
+  try {
+    opDef(op).check(call);
+    kernel(call);
+  } catch (const OpError& error) {
+    result.error = error.what();
+  }
+  for (Placed& p : placed) {
+    if (!p.guardsHold()) result.error = "wrote outside of an operand";
+    result.operands.emplace_back(p.data(), p.data() + p.size());
+  }
+  return result;
+}
+
+double element(const Bytes& bytes, DType dtype, size_t i) {
+  switch (dtype) {
+    case DType::f32: {
+      float value;
+      std::memcpy(&value, bytes.data() + 4 * i, 4);
+      return static_cast<double>(value);
+    }
+    case DType::i32: {
+      int32_t value;
+      std::memcpy(&value, bytes.data() + 4 * i, 4);
+      return value;
+    }
+    case DType::u8: return static_cast<double>(bytes[i]);
+  }
+  return std::nan("");
+}
+
+// Where a NaN or an infinity is expected, exactly that must be there.
+bool agrees(double actual, double expected, double tolerance) {
+  if (std::isnan(expected)) return std::isnan(actual);
+  if (actual == expected) return true;
+  return std::isfinite(expected) && std::abs(actual - expected) <= tolerance;
+}
+
+std::string compare(const Case& c, const Result& actual, const Result& expected, const Result& magnitudes) {
+  for (size_t i = 0; i < c.operands.size(); ++i) {
+    const Operand& operand = c.operands[i];
+    if (i < c.nIn) {
+      if (actual.operands[i] != operand.values) return "input " + std::to_string(i) + " was changed";
+      continue;
+    }
+    const size_t count = operand.values.size() / (operand.dtype == DType::u8 ? 1 : 4);
+    for (size_t e = 0; e < count; ++e) {
+      const double want = element(expected.operands[i], operand.dtype, e);
+      const double have = element(actual.operands[i], operand.dtype, e);
+      double tolerance = 0;
+      if (operand.dtype == DType::f32 && c.mode == Mode::within) tolerance = c.absolute + c.relative * std::abs(want);
+      if (operand.dtype == DType::f32 && c.mode == Mode::bilinear)
+        tolerance = c.relative * std::abs(element(magnitudes.operands[i], operand.dtype, e));
+      if (agrees(have, want, tolerance)) continue;
+      char text[160];
+      std::snprintf(text, sizeof text, "output %zu element %zu of %zu: expected %.9g, received %.9g, tolerance %.3g",
+                    i - c.nIn, e, count, want, have, tolerance);
+      return text;
+    }
+  }
+  return "";
+}
+
+std::string checkCase(const Case& c, uint32_t op, Isa isa) {
+  const Result expected = run(opDef(op).reference, c, op, false, 1);
+  if (!expected.error.empty()) return "reference: " + expected.error;
+  Result magnitudes;
+  if (c.mode == Mode::bilinear) magnitudes = run(opDef(op).reference, c, op, true, 1);
+  const Result one = run(kernel(isa, op), c, op, false, 1);
+  if (!one.error.empty()) return one.error;
+  const Result three = run(kernel(isa, op), c, op, false, 3);
+  if (!three.error.empty()) return "3 threads: " + three.error;
+  if (three.operands != one.operands) return "3 threads give other bits than 1";
+  return compare(c, one, expected, magnitudes);
+}
+
+uint32_t opByName(const std::string& name) {
+  for (uint32_t op = 0; op < kOpCount; ++op)
+    if (name == opDef(op).name) return op;
+  std::fprintf(stderr, "no op is named %s\n", name.c_str());
+  std::exit(2);
+}
+
+bool runs(const std::string& name, Isa& found) {
+  for (int i = 0; i < kIsaCount; ++i) {
+    found = static_cast<Isa>(i);
+    if (name == isaName(found)) return isaRunnable(found);
+  }
+  std::fprintf(stderr, "no instruction set is named %s\n", name.c_str());
+  std::exit(2);
+}
+
+int conformance(int argc, char** argv) {
+  if (argc < 3) {
+    std::fprintf(stderr, "usage: %s <cases> <instruction set>...\n", argv[0]);
+    return 2;
+  }
+  Reader reader(argv[1]);
+  std::vector<Case> cases(reader.number<uint32_t>());
+  for (Case& c : cases) c = readCase(reader);
+  int failed = 0, run = 0;
+  for (int i = 2; i < argc; ++i) {
+    Isa isa;
+    if (!runs(argv[i], isa)) {
+      std::printf("not run: this CPU does not have %s\n", argv[i]);
+      continue;
+    }
+    for (const Case& c : cases) {
+      const std::string error = checkCase(c, opByName(c.op), isa);
+      ++run;
+      if (error.empty()) continue;
+      ++failed;
+      std::printf("%s on %s, '%s': %s\n", c.op.c_str(), argv[i], c.name.c_str(), error.c_str());
+    }
+  }
+  std::printf("%d cases, %d failed\n", run, failed);
+  return failed == 0 && run > 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace anneal
+
+int main(int argc, char** argv) { return anneal::conformance(argc, argv); }

@@ -1,0 +1,134 @@
+// Drives the queue and the thread pool hard, for ThreadSanitizer: many small jobs, nested producers and consumers of
+// results, failures, fences, changes of the number of threads, and destruction with work still queued.
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "../core/queue.h"
+
+namespace anneal {
+namespace {
+
+constexpr int64_t kCells = 257;
+int failures = 0;
+
+void expect(bool ok, const char* what) {
+  if (ok) return;
+  std::printf("failed: %s\n", what);
+  ++failures;
+}
+
+struct StressParams {
+  uint32_t tasks;
+  uint32_t failing;  // the task that raises, or tasks
+};
+
+// Adds 1 to each cell of out[0], a task a cell (task i takes cells i, i + tasks, ...), by way of scratch memory.
+void addOne(const OpCall& call) {
+  struct Job {
+    const OpCall& call;
+    StressParams params;
+  } job{call, call.as<StressParams>()};
+  call.exec.parallelFor(
+      job.params.tasks,
+      [](void* arg, int64_t task, int worker) {
+        const Job& j = *static_cast<const Job*>(arg);
+        if (task == j.params.failing) raise(Code::range, "task %u raises", j.params.failing);
+        auto* scratch = static_cast<int64_t*>(j.call.exec.scratch(worker, 0, 64 * static_cast<size_t>(task + 1)));
+        for (int64_t i = task; i < kCells; i += j.params.tasks) {
+          scratch[0] = j.call.output<int64_t>(0)[i];
+          j.call.output<int64_t>(0)[i] = scratch[0] + 1;
+        }
+      },
+      &job);
+}
+
+OpRecord record(std::vector<int64_t>& cells, StressParams params) {
+  OpRecord r{};
+  r.op = 0;
+  r.nIn = 0;
+  r.nOut = 1;
+  r.kernel = addOne;
+  std::memcpy(r.params, &params, sizeof params);
+  r.operands[0] = {cells.data(), cells.size() * sizeof(int64_t)};
+  return r;
+}
+
+void countFence(void* context, void*, std::optional<Failure> failure) {
+  auto* counts = static_cast<std::atomic<int>*>(context);
+  counts[failure ? 1 : 0].fetch_add(1, std::memory_order_relaxed);
+}
+
+void orderAndSums() {
+  for (int threads = 1; threads <= 4; ++threads) {
+    Queue queue(threads);
+    std::vector<int64_t> cells(kCells), copy(kCells);
+    constexpr int kOps = 3000;  // about three times around the ring
+    for (int i = 0; i < kOps; ++i) {
+      queue.push(record(cells, {static_cast<uint32_t>(1 + i % 9), ~0u}));
+      if (i % 500 == 499) {
+        const CopyRecord out{copy.data(), cells.data(), kCells * sizeof(int64_t)};
+        queue.wait(queue.push(out));
+        for (int64_t cell : copy) expect(cell == i + 1, "a copy sees every op before it");
+        queue.setThreads(1 + (i / 500) % 4);
+      }
+    }
+    queue.wait(queue.submitted());
+    for (int64_t cell : cells) expect(cell == kOps, "every op ran once");
+    expect(!queue.takeFailure(), "no failure");
+  }
+}
+
+void failuresAndFences() {
+  Queue queue(3);
+  std::vector<int64_t> cells(kCells);
+  std::atomic<int> counts[2] = {0, 0};
+  constexpr int kRounds = 300;
+  for (int i = 0; i < kRounds; ++i) {
+    const bool fails = i % 3 == 0;
+    queue.push(record(cells, {8, fails ? static_cast<uint32_t>(i % 8) : ~0u}));
+    queue.push(record(cells, {4, ~0u}));
+    queue.push(FenceRecord{countFence, counts, nullptr});
+  }
+  queue.wait(queue.submitted());
+  expect(counts[1].load() == kRounds / 3, "a fence reports the failure before it");
+  expect(counts[0].load() == kRounds - kRounds / 3, "and only that one");
+  queue.push(record(cells, {2, 1}));
+  queue.wait(queue.submitted());
+  const std::optional<Failure> failure = queue.takeFailure();
+  expect(failure && failure->code == Code::range, "takeFailure gives the failure");
+  expect(!queue.takeFailure(), "once");
+}
+
+void destructionWithWorkQueued() {
+  for (int i = 0; i < 200; ++i) {
+    std::vector<int64_t> cells(kCells);
+    Queue queue(1 + i % 4);
+    for (int j = 0; j < i % 40; ++j) queue.push(record(cells, {5, ~0u}));
+  }
+}
+
+void poolAlone() {
+  ThreadPool pool(4);
+  for (int round = 0; round < 5000; ++round) {
+    const int64_t count = round % 23;
+    std::vector<int> hits(static_cast<size_t>(count));
+    pool.parallelFor(
+        count, [](void* arg, int64_t i, int) { ++(*static_cast<std::vector<int>*>(arg))[static_cast<size_t>(i)]; }, &hits);
+    for (int hit : hits) expect(hit == 1, "each task once");
+  }
+}
+
+}  // namespace
+}  // namespace anneal
+
+int main() {
+  anneal::poolAlone();
+  anneal::orderAndSums();
+  anneal::failuresAndFences();
+  anneal::destructionWithWorkQueued();
+  std::printf("queue stress: %d failures\n", anneal::failures);
+  return anneal::failures == 0 ? 0 : 1;
+}
