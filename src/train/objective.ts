@@ -1,0 +1,126 @@
+// What a run minimises and what it reports: the loss and metrics of a batch, as one small tensor.
+import { noGrad } from '../autograd/tape.js';
+import type { Loader } from '../data/batch.js';
+import { AnnealError } from '../errors.js';
+import { evaluation, type Module } from '../nn/module.js';
+import { bceWithLogits, huber, l1, mse } from '../ops/losses/losses.js';
+import { cast, equal } from '../ops/elementwise/elementwise.js';
+import { argMax, mean } from '../ops/reduce/reduce.js';
+import { softmaxCrossEntropy } from '../ops/softmax_cross_entropy/softmax_cross_entropy.js';
+import { stack } from '../ops/strided_copy/strided_copy.js';
+import { scope } from '../tensor/scope.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { Metrics } from './events.js';
+import { toDevice } from './to_device.js';
+
+/** The mean loss of a batch, a scalar, from the model's output and the targets. */
+export type LossFunction = (output: Tensor, target: Tensor) => Tensor;
+
+const lossFunctions = {
+  softmaxCrossEntropy: (output, target) => softmaxCrossEntropy(output, target),
+  mse: (output, target) => mse(output, target),
+  l1: (output, target) => l1(output, target),
+  huber: (output, target) => huber(output, target),
+  bceWithLogits: (output, target) => bceWithLogits(output, target),
+} as const satisfies Record<string, LossFunction>;
+
+export type Loss = keyof typeof lossFunctions | LossFunction;
+
+const metricFunctions = {
+  /** The share of samples whose largest output is at the target's class. */
+  accuracy: (output, target) => mean(cast(equal(argMax(output, -1), target), 'f32')),
+} as const satisfies Record<string, LossFunction>;
+
+export type MetricName = keyof typeof metricFunctions;
+
+export interface Objective {
+  readonly loss: LossFunction;
+  readonly metrics: readonly LossFunction[];
+  /** 'loss', then the metrics. */
+  readonly names: readonly string[];
+}
+
+/** @throws E_ARGUMENT on an unknown name */
+export function resolveLoss(loss: Loss = 'softmaxCrossEntropy', metrics?: readonly MetricName[]): Objective {
+  const names = metrics ?? (loss === 'softmaxCrossEntropy' ? (['accuracy'] as const) : []);
+  const pick = <T>(what: string, table: Readonly<Record<string, T>>, name: string): T => {
+    const found = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (found === undefined) {
+      throw new AnnealError('E_ARGUMENT', `fit: expected ${what} to be one of ${Object.keys(table).join(', ')}, received '${name}'`);
+    }
+    return found;
+  };
+  return {
+    loss: typeof loss === 'function' ? loss : pick<LossFunction>('loss', lossFunctions, loss),
+    metrics: names.map((name) => pick<LossFunction>('a metric', metricFunctions, name)),
+    names: ['loss', ...names],
+  };
+}
+
+/** The loss of a batch, and with it loss and metrics in one tensor, so that they reach the host in one copy. */
+export function measure(objective: Objective, output: Tensor, target: Tensor): { loss: Tensor; results: Tensor<'f32'> } {
+  const loss = objective.loss(output, target);
+  if (loss.size !== 1) {
+    throw new AnnealError('E_SHAPE', `fit: expected the loss to be a scalar, received [${loss.shape.join(',')}]`);
+  }
+  const results = noGrad(() => {
+    const values = [loss, ...objective.metrics.map((metric) => metric(output, target))];
+    return cast(stack(values.map((value) => value.view([]))), 'f32');
+  });
+  return { loss, results };
+}
+
+/** Means over batches, weighted by their sizes. */
+export class Meter {
+  samples = 0;
+  readonly #names: readonly string[];
+  readonly #sums: Float64Array;
+
+  constructor(names: readonly string[]) {
+    this.#names = names;
+    this.#sums = new Float64Array(names.length);
+  }
+
+  /** Adds a batch's values and gives them by name. */
+  add(values: Float32Array, size: number): Metrics & { readonly loss: number } {
+    const metrics: Record<string, number> = {};
+    this.#names.forEach((name, i) => {
+      const value = values[i] ?? Number.NaN;
+      metrics[name] = value;
+      this.#sums[i] = (this.#sums[i] ?? 0) + value * size;
+    });
+    this.samples += size;
+    return { ...metrics, loss: values[0] ?? Number.NaN };
+  }
+
+  means(): Record<string, number> {
+    return Object.fromEntries(this.#names.map((name, i) => [name, (this.#sums[i] ?? 0) / this.samples]));
+  }
+}
+
+/** Batches whose results may be on their way while the next is enqueued. */
+const IN_FLIGHT = 4;
+
+/** Mean loss and metrics of a model over data, in evaluation mode. */
+export async function evaluateObjective(model: Module, data: Loader, objective: Objective): Promise<Metrics> {
+  const meter = new Meter(objective.names);
+  const queue: { result: Promise<Float32Array>; size: number }[] = [];
+  const finish = async (): Promise<void> => {
+    const next = queue.shift();
+    if (next) meter.add(await next.result, next.size);
+  };
+  for await (const batch of data.epoch(0)) {
+    const result = noGrad(() =>
+      scope(() => {
+        const { x, y } = toDevice(batch, data.normalize);
+        return measure(objective, model.forward(x, evaluation), y).results.data();
+      }),
+    );
+    result.catch(() => undefined);
+    queue.push({ result, size: batch.size });
+    if (queue.length >= IN_FLIGHT) await finish();
+  }
+  while (queue.length > 0) await finish();
+  if (meter.samples === 0) throw new AnnealError('E_ARGUMENT', 'evaluate: expected at least one batch, received none');
+  return meter.means();
+}
