@@ -1,0 +1,146 @@
+// Layer normalisation on the CPU: one task is a block of rows; a row stays in cache for its two or three passes.
+#include "../common/parallel.h"
+#include "../common/simd.h"
+#include "layer_norm.h"
+
+namespace anneal::ANNEAL_ISA {
+namespace {
+
+constexpr int64_t kTaskElements = 1 << 14;
+constexpr int64_t kMaxChunks = 32;  // partial sums of dgamma and dbeta
+constexpr int kUnroll = 4;          // vectors of partial sums, to hide the latency of an addition
+
+static inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// sum over j of term(j): vector(j) gives kLanes terms at once, scalar(j) one. The order depends on `n` alone.
+template <class V, class S> static inline float sumTerms(int64_t n, const V& vector, const S& scalar) {
+  vf acc[kUnroll] = {};
+  int64_t j = 0;
+  for (; j + kUnroll * kLanes <= n; j += kUnroll * kLanes)
+    for (int u = 0; u < kUnroll; ++u) acc[u] += vector(j + u * kLanes);
+  for (; j + kLanes <= n; j += kLanes) acc[0] += vector(j);
+  float total = j > 0 ? sum((acc[0] + acc[1]) + (acc[2] + acc[3])) : 0.0f;
+  for (; j < n; ++j) total += scalar(j);
+  return total;
+}
+
+static inline void normalizeRow(const float* x, const float* gamma, const float* beta, int64_t cols, float eps,
+                                float* y, float& meanOut, float& rstdOut) {
+  const float count = static_cast<float>(cols > 0 ? cols : 1);
+  const auto value = [&](int64_t j) { return load(x + j); };
+  const auto value1 = [&](int64_t j) { return x[j]; };
+  const float mean = sumTerms(cols, value, value1) / count;
+  const auto square = [&](int64_t j) {
+    const vf d = load(x + j) - splat(mean);
+    return d * d;
+  };
+  const auto square1 = [&](int64_t j) { return (x[j] - mean) * (x[j] - mean); };
+  const float rstd = 1.0f / __builtin_sqrtf(sumTerms(cols, square, square1) / count + eps);
+  int64_t j = 0;
+  for (; j + kLanes <= cols; j += kLanes) {
+    vf v = (load(x + j) - splat(mean)) * splat(rstd);
+    if (gamma) v *= load(gamma + j);
+    if (beta) v += load(beta + j);
+    store(y + j, v);
+  }
+  for (; j < cols; ++j) {
+    float v = (x[j] - mean) * rstd;
+    if (gamma) v *= gamma[j];
+    if (beta) v += beta[j];
+    y[j] = v;
+  }
+  meanOut = mean;
+  rstdOut = rstd;
+}
+
+// One row of the backward pass; dgamma and dbeta (each or both may be nullptr) are sums over the rows of the chunk.
+static inline void backwardRow(const float* dy, const float* x, const float* gamma, float mean, float rstd,
+                               int64_t cols, float* dx, float* dgamma, float* dbeta) {
+  const auto xhat = [&](int64_t j) { return (load(x + j) - splat(mean)) * splat(rstd); };
+  const auto xhat1 = [&](int64_t j) { return (x[j] - mean) * rstd; };
+  const auto g = [&](int64_t j) { return gamma ? load(dy + j) * load(gamma + j) : load(dy + j); };
+  const auto g1 = [&](int64_t j) { return gamma ? dy[j] * gamma[j] : dy[j]; };
+  const auto gx = [&](int64_t j) { return g(j) * xhat(j); };
+  const auto gx1 = [&](int64_t j) { return g1(j) * xhat1(j); };
+  const float count = static_cast<float>(cols);
+  const float meanG = sumTerms(cols, g, g1) / count, meanGX = sumTerms(cols, gx, gx1) / count;
+  int64_t j = 0;
+  for (; j + kLanes <= cols; j += kLanes) {
+    const vf d = load(dy + j), h = xhat(j);
+    if (dgamma) store(dgamma + j, load(dgamma + j) + d * h);
+    if (dbeta) store(dbeta + j, load(dbeta + j) + d);
+    store(dx + j, splat(rstd) * (g(j) - splat(meanG) - h * splat(meanGX)));
+  }
+  for (; j < cols; ++j) {
+    const float h = xhat1(j);
+    if (dgamma) dgamma[j] += dy[j] * h;
+    if (dbeta) dbeta[j] += dy[j];
+    dx[j] = rstd * (g1(j) - meanG - h * meanGX);
+  }
+}
+
+}  // namespace
+
+void layer_norm(const OpCall& call) {
+  const auto& p = call.as<LayerNormParams>();
+  const float* x = call.input<float>(0);
+  const float* gamma = call.nIn > 1 ? call.input<float>(1) : nullptr;
+  const float* beta = call.nIn > 2 ? call.input<float>(2) : nullptr;
+  float* y = call.output<float>(0);
+  float* means = call.nOut > 1 ? call.output<float>(1) : nullptr;
+  float* rstds = call.nOut > 2 ? call.output<float>(2) : nullptr;
+  const int64_t cols = p.cols;
+  parallelRange(call.exec, p.rows, kTaskElements / (cols + 1), [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      float mean, rstd;
+      normalizeRow(x + i * cols, gamma, beta, cols, p.eps, y + i * cols, mean, rstd);
+      if (means) means[i] = mean;
+      if (rstds) rstds[i] = rstd;
+    }
+  });
+}
+
+void layer_norm_backward(const OpCall& call) {
+  const auto& p = call.as<LayerNormBackwardParams>();
+  const float* dy = call.input<float>(0);
+  const float* x = call.input<float>(1);
+  const float* gamma = call.input<float>(2);
+  const float* mean = call.input<float>(3);
+  const float* rstd = call.input<float>(4);
+  float* dx = call.output<float>(0);
+  float* dgamma = call.nOut > 1 ? call.output<float>(1) : nullptr;
+  float* dbeta = call.nOut > 2 ? call.output<float>(2) : nullptr;
+  const int64_t rows = p.rows, cols = p.cols;
+  if (cols == 0) return;
+
+  const int64_t least = kTaskElements / cols + 1, wanted = ceilDiv(rows, kMaxChunks);
+  const int64_t chunkRows = wanted > least ? wanted : least;
+  const int64_t chunks = ceilDiv(rows, chunkRows);
+  const int64_t stride = (dgamma ? cols : 0) + (dbeta ? cols : 0);  // a chunk's sums: dgamma, then dbeta
+  float* partials = nullptr;
+  if (stride > 0 && chunks > 0)
+    partials = static_cast<float*>(call.exec.scratch(Exec::kShared, 0, static_cast<size_t>(chunks * stride) * 4));
+
+  parallel(call.exec, chunks, [&](int64_t chunk, int) {
+    float* partial = partials ? partials + chunk * stride : nullptr;
+    if (partial) std::memset(partial, 0, static_cast<size_t>(stride) * 4);
+    float* gammaSums = dgamma ? partial : nullptr;
+    float* betaSums = dbeta ? partial + stride - cols : nullptr;
+    const int64_t last = (chunk + 1) * chunkRows, end = last < rows ? last : rows;
+    for (int64_t i = chunk * chunkRows; i < end; ++i)
+      backwardRow(dy + i * cols, x + i * cols, gamma, mean[i], rstd[i], cols, dx + i * cols, gammaSums, betaSums);
+  });
+
+  const auto reduce = [&](float* to, int64_t offset) {
+    if (!to) return;
+    for (int64_t j = 0; j < cols; ++j) {
+      float total = 0;
+      for (int64_t chunk = 0; chunk < chunks; ++chunk) total += partials[chunk * stride + offset + j];
+      to[j] = total;
+    }
+  };
+  reduce(dgamma, 0);
+  reduce(dbeta, stride - cols);
+}
+
+}  // namespace anneal::ANNEAL_ISA
