@@ -54,11 +54,10 @@ for (const info of ops) {
   test(`${info.name}: the codec writes each field where the addon reads it`, () => {
     const [struct] = structs.get(info.name) ?? [];
     assert.ok(struct, 'no struct');
-    const values: Record<string, number | number[]> = {};
+    const values: Record<string, number[]> = {};
     info.fields.forEach((field, i) => {
-      const number = (j: number) =>
-        field.type === 'f32' ? 0.5 - i - j : field.type === 'i32' ? -1 - i - j : 2 ** 31 + i + j;
-      values[field.name] = field.count === 1 ? number(0) : Array.from({ length: field.count }, (_, j) => number(j));
+      const first = { f32: 0.5 - i, i32: -1 - i, u32: 2 ** 31 + i }[field.type];
+      values[field.name] = Array.from({ length: field.count }, (_, j) => first + j);
     });
     assert.deepEqual(Buffer.from(struct.encode(values)), Buffer.from(encodeParams(info, values)));
     // What is not named is 0, also after a call that set it.

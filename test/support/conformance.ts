@@ -44,7 +44,13 @@ export interface Placed {
   readonly bytes: number;
 }
 
-export function place(operand: CaseOperand, seed: number, values: Values, isOutput: boolean, misaligned: boolean): Placed {
+export function place(
+  operand: CaseOperand,
+  seed: number,
+  values: Values,
+  isOutput: boolean,
+  misaligned: boolean,
+): Placed {
   const size = itemBytes[operand.dtype];
   const offset = misaligned ? 17 * size : 64;
   const bytes = operand.n * size;
