@@ -188,7 +188,15 @@ Bytes bytesArgument(const Napi::CallbackInfo& info, size_t i, const char* name) 
       case napi_biguint64_array: item = 8; break;
       default: break;
     }
-    return {static_cast<std::byte*>(data), data == nullptr ? 0 : length * item};
+    if (data == nullptr || length == 0) {
+      napi_value buffer = nullptr;
+      bool detached = false;
+      if (napi_get_typedarray_info(env, value, nullptr, nullptr, nullptr, &buffer, nullptr) == napi_ok &&
+          napi_is_detached_arraybuffer(env, buffer, &detached) == napi_ok && detached)
+        raise(Code::argument, "expected %s to be a typed array, received one whose buffer was detached", name);
+      return {nullptr, 0};
+    }
+    return {static_cast<std::byte*>(data), length * item};
   }
   raise(Code::argument, "expected %s to be a typed array, received %s", name, describe(info[i]).c_str());
 }

@@ -73,7 +73,7 @@ template <class Body> Napi::Value guarded(const Napi::CallbackInfo& info, const 
 uint64_t integerArgument(const Napi::CallbackInfo& info, size_t i, const char* name, uint64_t max);
 BufferPool::Handle handleArgument(const Napi::CallbackInfo& info, size_t i);
 
-// The bytes of a typed array or DataView argument (detached ones are empty).
+// The bytes of a typed array argument; detached ones are refused.
 struct Bytes {
   std::byte* data;
   size_t size;
