@@ -11,7 +11,7 @@
 // Operands   depthwise_conv2d [x, w, bias?] -> [y]
 //            depthwise_conv2d_backward_data [dy, w] -> [dx]           dy is the gradient before the activation
 //            depthwise_conv2d_backward_weight [x, dy] -> [dw, dbias?]
-// Blocking   All three walk rows with vectors over the C*M output channels, which lie next to each other in w, y and dy.
+// Blocking   All three walk rows with vectors over the C*M output channels, which are contiguous in w, y and dy.
 //            Forward and backward-data share one row kernel, out[j] = sum over taps t of src[j*step + offset(t)]*w(t)
 //            Forward has one such row with step = strideW; backward-data one for each phase of strideW with step 1, so
 //            any stride is dense. 4 pixels x 2 vectors of accumulators share each weight load. With m > 1 the channels
