@@ -73,6 +73,11 @@ function hash(text: string, basis: number): number {
  * @throws E_ARGUMENT unless the seed is an integer in [0, 2^53)
  */
 export function deriveKey(seed: number, purpose: string): Key {
-  const [low, high] = philox4x32(seedKey(seed), [hash(purpose, 0x811c9dc5), hash(purpose, 0x5bd1e995), purpose.length, 0]);
+  const [low, high] = philox4x32(seedKey(seed), [
+    hash(purpose, 0x811c9dc5),
+    hash(purpose, 0x5bd1e995),
+    purpose.length,
+    0,
+  ]);
   return [low, high];
 }
