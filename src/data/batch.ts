@@ -1,0 +1,61 @@
+import { AnnealError } from '../errors.js';
+import { checkHostTensor, type HostTensor } from '../io/host_tensor.js';
+
+/** How stored values become f32 inputs, on the device: x * scale + offset. */
+export interface Normalize {
+  readonly scale: number;
+  readonly offset: number;
+}
+
+/** `size` examples: x is [size, ...], y is [size, ...]. */
+export interface HostBatch {
+  readonly x: HostTensor;
+  readonly y: HostTensor;
+  readonly size: number;
+}
+
+/** `for await` takes either. */
+export type BatchIterable = Iterable<HostBatch> | AsyncIterable<HostBatch>;
+
+export interface EpochOptions {
+  /** Batches to leave out at the start of the epoch (default 0): a resumed run goes on where it stopped. */
+  readonly skip?: number;
+  /** The seed of the shuffle, for loaders that shuffle without one of their own (default 0). */
+  readonly seed?: number;
+  /**
+   * Whether batches come in arrays that are used again (default true): a batch is then valid until two more have been
+   * taken. With false each batch has arrays of its own.
+   */
+  readonly reuse?: boolean;
+}
+
+/** Gives the batches of any epoch, the same ones each time it is asked for the same epoch. */
+export interface Loader {
+  /** undefined when the source does not say. */
+  readonly batchesPerEpoch: number | undefined;
+  readonly normalize: Normalize | undefined;
+  /** @throws AnnealError E_RANGE when epoch or skip is not a whole number >= 0. */
+  epoch(index: number, options?: EpochOptions): BatchIterable;
+  /** Applies `fn` to each batch on the host; it may change the batch's arrays in place, or give a new batch. */
+  map(fn: (batch: HostBatch) => HostBatch | Promise<HostBatch>): Loader;
+}
+
+/** @throws AnnealError E_RANGE when the value is not a whole number >= minimum. */
+export function checkWhole(value: number, who: string, minimum = 0): void {
+  if (!Number.isSafeInteger(value) || value < minimum) {
+    throw new AnnealError('E_RANGE', `${who}: expected a whole number >= ${minimum}, received ${value}`);
+  }
+}
+
+/** @throws AnnealError E_SHAPE or E_DTYPE when the batch is not consistent. */
+export function checkBatch(batch: HostBatch, who: string): void {
+  for (const [name, tensor] of Object.entries({ x: batch.x, y: batch.y })) {
+    checkHostTensor(tensor, `${who}: ${name}`);
+    if (tensor.shape[0] !== batch.size) {
+      throw new AnnealError(
+        'E_SHAPE',
+        `${who}: expected ${name} of shape [${batch.size}, ...] for a batch of ${batch.size}, received [${tensor.shape}]`,
+      );
+    }
+  }
+}
