@@ -6,6 +6,6 @@ export { fromJSON } from './from_json.js';
 export { type InverseSqrtOptions, inverseSqrt } from './inverse_sqrt.js';
 export { type JoinOptions, join } from './join.js';
 export { type LinearOptions, linear } from './linear.js';
-export { isSchedule, type Rate, rateAt, type Schedule, type ScheduleJson } from './schedule.js';
+export { isSchedule, type Rate, rateAt, type Schedule, type ScheduleJson, type ScheduleParams } from './schedule.js';
 export { type StepOptions, step } from './step.js';
 export { type WarmupOptions, warmup } from './warmup.js';

@@ -1,11 +1,14 @@
 // What a schedule is, and the checks its constructors share.
 import { AnnealError } from '../errors.js';
+import type { JsonValue } from '../io/json.js';
 
 /** What a schedule serialises to; `fromJSON` makes it again. */
-export interface ScheduleJson {
+export type ScheduleJson = {
   readonly kind: string;
-  readonly params: Readonly<Record<string, unknown>>;
-}
+  readonly params: ScheduleParams;
+};
+
+export type ScheduleParams = { readonly [name: string]: JsonValue };
 
 /**
  * A value as a pure function of the step t = 0, 1, 2, ...: it has no state, so it plots, serialises and resumes as it is.
@@ -14,7 +17,7 @@ export interface ScheduleJson {
 export interface Schedule {
   readonly kind: string;
   /** The numbers it is made of, defaults filled in. */
-  readonly params: Readonly<Record<string, unknown>>;
+  readonly params: ScheduleParams;
   /** Steps after which the value no longer changes; Infinity if there is no such step or none was given. */
   readonly length: number;
   /** The value at step t >= 0, not necessarily an integer. @throws E_ARGUMENT */
@@ -37,7 +40,7 @@ export function isSchedule(value: unknown): value is Schedule {
 /** A schedule from its formula, which is only asked for t in [0, length]. */
 export function makeSchedule(
   kind: string,
-  params: Readonly<Record<string, unknown>>,
+  params: ScheduleParams,
   length: number,
   formula: (t: number) => number,
 ): Schedule {

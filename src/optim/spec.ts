@@ -1,0 +1,73 @@
+// What an optimizer is made from: plain options and an update rule.
+import { AnnealError } from '../errors.js';
+import type { ArenaOperands } from '../ops/sgd_momentum_ema/sgd_momentum_ema.js';
+import { isSchedule, type Rate } from '../schedule/index.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { nonNegative, type ParameterGroup } from './groups.js';
+
+/** Options of every optimizer. */
+export interface OptimizerOptions {
+  /** The learning rate: a number, or a schedule of the step. */
+  readonly lr: Rate;
+  /** Of parameters of rank 2 or more; groups say otherwise. Default 0. */
+  readonly weightDecay?: number;
+  /** Keeps ema += (1 - decay) * (p - ema), begun at the first weights. */
+  readonly ema?: { readonly decay: Rate };
+  /** Scales gradients down to this global norm when theirs is larger. Default: no clipping. */
+  readonly clipNorm?: number;
+  /** The first group that matches a parameter applies to it. */
+  readonly groups?: readonly ParameterGroup[];
+}
+
+/** What changes from one step to the next. */
+export interface StepValues {
+  /** The step schedules are asked for. */
+  readonly t: number;
+  /** Updates done before this one. */
+  readonly count: number;
+  readonly lr: number;
+  readonly emaRate: number;
+  readonly gradScale: number;
+  readonly clipNorm: number;
+}
+
+/** The part in which optimizers differ. */
+export interface UpdateRule {
+  /** Names of the state buffers, as in state dicts. */
+  readonly state: readonly string[];
+  /** Enqueues one update; `state[i]` is the buffer named by the i-th name above. */
+  launch(values: StepValues, on: ArenaOperands, state: readonly Tensor<'f32'>[]): void;
+}
+
+/** A recipe for an optimizer, before it has seen a parameter: what `optim.sgd(...)` and its kin return. */
+export interface OptimizerSpec<O extends OptimizerOptions = OptimizerOptions> {
+  readonly kind: string;
+  readonly options: O;
+  readonly rule: UpdateRule;
+}
+
+/** @throws E_ARGUMENT unless it is a schedule or a number of at least 0 */
+export function checkRate(kind: string, name: string, rate: unknown): Rate {
+  return isSchedule(rate) ? rate : nonNegative(kind, name, rate);
+}
+
+/** @throws E_ARGUMENT unless lo <= value < hi */
+export function checkFraction(kind: string, name: string, value: number, lo = 0, hi = 1): number {
+  if (!(value >= lo && value < hi)) {
+    throw new AnnealError('E_ARGUMENT', `${kind}: expected ${name} in [${lo}, ${hi}), received ${value}`);
+  }
+  return value;
+}
+
+/** @throws E_ARGUMENT when an option every optimizer has is out of range */
+export function checkOptions(kind: string, options: OptimizerOptions): void {
+  checkRate(kind, 'lr', options.lr);
+  if (options.weightDecay !== undefined) nonNegative(kind, 'weightDecay', options.weightDecay);
+  if (options.ema !== undefined) {
+    const { decay } = options.ema;
+    if (!isSchedule(decay)) checkFraction(kind, 'ema.decay', decay, 0, 1 + Number.EPSILON);
+  }
+  if (options.clipNorm !== undefined && !(options.clipNorm > 0)) {
+    throw new AnnealError('E_ARGUMENT', `${kind}: expected clipNorm to be positive, received ${options.clipNorm}`);
+  }
+}

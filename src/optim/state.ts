@@ -1,0 +1,71 @@
+// Optimizer state by parameter name, on the host.
+import { AnnealError } from '../errors.js';
+import { formatShape, type Shape, sameShape } from '../tensor/shape.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { ParameterArena, Segment } from './arena.js';
+
+export interface StateTensor {
+  readonly dtype: 'f32';
+  readonly shape: Shape;
+  readonly data: Float32Array;
+}
+
+export interface OptimizerState {
+  readonly kind: string;
+  /** Updates done. */
+  readonly step: number;
+  /** `momentum/<parameter>`, `m/<parameter>`, `ema/<parameter>` and so on. */
+  readonly tensors: Readonly<Record<string, StateTensor>>;
+}
+
+/** Buffers parallel to the arena, by name. */
+export type StateBuffers = ReadonlyMap<string, Tensor<'f32'>>;
+
+export async function encodeState(
+  kind: string,
+  step: number,
+  segments: readonly Segment[],
+  buffers: StateBuffers,
+): Promise<OptimizerState> {
+  const shapes = segments.map(({ parameter }) => parameter.shape);
+  // All reads are enqueued before the first await: one moment in time.
+  const flats = await Promise.all([...buffers].map(async ([name, buffer]) => ({ name, flat: await buffer.data() })));
+  const tensors: Record<string, StateTensor> = {};
+  for (const { name, flat } of flats) {
+    segments.forEach((segment, i) => {
+      const data = flat.slice(segment.begin, segment.end);
+      tensors[`${name}/${segment.name}`] = { dtype: 'f32', shape: shapes[i] ?? [], data };
+    });
+  }
+  return { kind, step, tensors };
+}
+
+/** Writes a state into an arena's buffers; nothing is written unless all of it fits. */
+export function decodeState(state: OptimizerState, kind: string, arena: ParameterArena, buffers: StateBuffers): void {
+  const fail = (message: string): never => {
+    throw new AnnealError('E_ARGUMENT', `loadStateDict: ${message}`);
+  };
+  if (state.kind !== kind) fail(`expected the state of ${kind}, received that of ${state.kind}`);
+  if (!Number.isInteger(state.step) || state.step < 0) fail(`expected a step of at least 0, received ${state.step}`);
+  const unused = new Set(Object.keys(state.tensors));
+  const writes: { buffer: Tensor<'f32'>; flat: Float32Array }[] = [];
+  for (const [name, buffer] of buffers) {
+    const flat = new Float32Array(arena.size);
+    for (const segment of arena.segments) {
+      const key = `${name}/${segment.name}`;
+      const tensor = state.tensors[key] ?? fail(`expected '${key}', received none`);
+      const { shape } = segment.parameter;
+      if (!sameShape(tensor.shape, shape) || tensor.data.length !== segment.end - segment.begin) {
+        throw new AnnealError(
+          'E_SHAPE',
+          `loadStateDict: expected '${key}' of shape ${formatShape(shape)}, received ${formatShape(tensor.shape)} (${tensor.data.length} values)`,
+        );
+      }
+      flat.set(tensor.data, segment.begin);
+      unused.delete(key);
+    }
+    writes.push({ buffer, flat });
+  }
+  if (unused.size > 0) fail(`expected nothing else, received ${[...unused].join(', ')}`);
+  for (const { buffer, flat } of writes) buffer.write(flat);
+}
