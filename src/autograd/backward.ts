@@ -106,16 +106,25 @@ function walk(
 
 function seedFor(op: string, output: Tensor, seed: Tensor | undefined): Gradient {
   if (!output.requiresGrad) {
-    throw new AnnealError('E_ARGUMENT', `${op}: expected a result that depends on a tensor with requireGrad(), received one that does not`);
+    throw new AnnealError(
+      'E_ARGUMENT',
+      `${op}: expected a result that depends on a tensor with requireGrad(), received one that does not`,
+    );
   }
   if (seed === undefined) {
     if (output.size !== 1) {
-      throw new AnnealError('E_SHAPE', `${op}: expected a scalar or an explicit gradient, received shape ${formatShape(output.shape)}`);
+      throw new AnnealError(
+        'E_SHAPE',
+        `${op}: expected a scalar or an explicit gradient, received shape ${formatShape(output.shape)}`,
+      );
     }
     return asGradient(op, onesLike(output));
   }
   if (!sameShape(seed.shape, output.shape)) {
-    throw new AnnealError('E_SHAPE', `${op}: expected a gradient of shape ${formatShape(output.shape)}, received ${formatShape(seed.shape)}`);
+    throw new AnnealError(
+      'E_SHAPE',
+      `${op}: expected a gradient of shape ${formatShape(output.shape)}, received ${formatShape(seed.shape)}`,
+    );
   }
   return asGradient(op, seed).view(seed.shape);
 }
@@ -145,14 +154,21 @@ function accumulate(tensor: Tensor, gradient: Gradient, createGraph: boolean): v
  */
 export function backward(output: Tensor, seed?: Tensor, options: BackwardOptions = {}): void {
   const { createGraph = false } = options;
-  walk(output, seedFor('backward', output, seed), options, (tensor, gradient) => accumulate(tensor, gradient, createGraph));
+  walk(output, seedFor('backward', output, seed), options, (tensor, gradient) =>
+    accumulate(tensor, gradient, createGraph),
+  );
 }
 
 /**
  * The gradients of `output` with respect to `inputs`, leaving every `grad` alone; zeros where the output does not
  * depend on an input. The inputs count as independent of each other. @throws as `backward`
  */
-export function gradients(output: Tensor, inputs: readonly Tensor[], seed?: Tensor, options: BackwardOptions = {}): Gradient[] {
+export function gradients(
+  output: Tensor,
+  inputs: readonly Tensor[],
+  seed?: Tensor,
+  options: BackwardOptions = {},
+): Gradient[] {
   const found = new Map<Tensor, Gradient>();
   const wanted = new Set(inputs);
   const leaf = (tensor: Tensor, gradient: Gradient): void => {

@@ -26,7 +26,10 @@ function identity(x: Tensor): Tensor {
  * Called while recording on arguments that require gradients, its results are on the tape themselves, so gradients
  * nest: `grad((x) => grad(f)(x)[0])`.
  */
-export function valueAndGrad(f: (...args: Tensor[]) => Tensor, options: GradOptions = {}): (...args: Tensor[]) => ValueAndGrad {
+export function valueAndGrad(
+  f: (...args: Tensor[]) => Tensor,
+  options: GradOptions = {},
+): (...args: Tensor[]) => ValueAndGrad {
   return (...args) => {
     const argnums = options.argnums ?? args.map((_, i) => i);
     const createGraph = gradEnabled() && args.some((arg) => arg.requiresGrad);
@@ -51,7 +54,10 @@ export function valueAndGrad(f: (...args: Tensor[]) => Tensor, options: GradOpti
 }
 
 /** As `valueAndGrad`, the gradients only. */
-export function grad(f: (...args: Tensor[]) => Tensor, options: GradOptions = {}): (...args: Tensor[]) => Tensor<'f32'>[] {
+export function grad(
+  f: (...args: Tensor[]) => Tensor,
+  options: GradOptions = {},
+): (...args: Tensor[]) => Tensor<'f32'>[] {
   const both = valueAndGrad(f, options);
   return (...args) => {
     const { value, grads } = both(...args);

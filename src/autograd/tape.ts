@@ -109,7 +109,10 @@ export function ruleOf(node: Node): Backward {
 /** @throws E_SHAPE or E_ARGUMENT when a rule's gradients do not fit its inputs: a fault of the rule */
 export function checkGradients(node: Node, gradients: readonly (Tensor | null)[]): void {
   if (gradients.length !== node.inputs.length) {
-    throw new AnnealError('E_ARGUMENT', `backward: expected ${node.inputs.length} gradients from ${node.op}, received ${gradients.length}`);
+    throw new AnnealError(
+      'E_ARGUMENT',
+      `backward: expected ${node.inputs.length} gradients from ${node.op}, received ${gradients.length}`,
+    );
   }
   gradients.forEach((gradient, i) => {
     const input = node.inputs[i];

@@ -10,7 +10,8 @@ const backends = new Map<DeviceName, Backend>();
 export function backendOf(name: DeviceName): Backend {
   let backend = backends.get(name);
   if (backend === undefined) {
-    if (name !== 'cpu') throw new AnnealError('E_DEVICE', `expected device 'cpu' or 'auto', received '${String(name)}'`);
+    if (name !== 'cpu')
+      throw new AnnealError('E_DEVICE', `expected device 'cpu' or 'auto', received '${String(name)}'`);
     backend = createCpuBackend();
     backends.set(name, backend);
   }

@@ -19,11 +19,21 @@ export interface Fans {
 export type Initializer = (shape: Shape, fans: Fans, seed: number) => Tensor<'f32'>;
 
 /** Runs an initialiser off every scope, with a seed derived from the model's and the parameter's name. */
-export function initialize(init: Initializer, shape: Shape, fans: Fans, seed: number, path: string, name: string): Tensor<'f32'> {
+export function initialize(
+  init: Initializer,
+  shape: Shape,
+  fans: Fans,
+  seed: number,
+  path: string,
+  name: string,
+): Tensor<'f32'> {
   const [key] = deriveKey(seed, `init:${path}.${name}`);
   const value = keep(scope(() => init(shape, fans, key)));
   if (formatShape(value.shape) !== formatShape(shape)) {
-    throw new AnnealError('E_SHAPE', `init: expected ${formatShape(shape)} for ${path}.${name}, received ${formatShape(value.shape)}`);
+    throw new AnnealError(
+      'E_SHAPE',
+      `init: expected ${formatShape(shape)} for ${path}.${name}, received ${formatShape(value.shape)}`,
+    );
   }
   return value;
 }

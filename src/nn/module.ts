@@ -46,7 +46,10 @@ export abstract class Module {
   /** As `create`; called once. `path` is the prefix of parameter names. @throws E_ARGUMENT when already built */
   build(input: Shape, seed: number, path = ''): Shape {
     if (this.#built) {
-      throw new AnnealError('E_ARGUMENT', `${this.kind}: expected a model that is not built, received one that is; dispose() it first`);
+      throw new AnnealError(
+        'E_ARGUMENT',
+        `${this.kind}: expected a model that is not built, received one that is; dispose() it first`,
+      );
     }
     const output = this.create(input, seed, path);
     this.#built = true;
@@ -66,7 +69,8 @@ export abstract class Module {
   }
 
   protected child<M extends Module>(name: string, module: M): M {
-    if (this.#children.has(name)) throw new AnnealError('E_ARGUMENT', `${this.kind}: expected distinct names, received '${name}' twice`);
+    if (this.#children.has(name))
+      throw new AnnealError('E_ARGUMENT', `${this.kind}: expected distinct names, received '${name}' twice`);
     this.#children.set(name, module);
     return module;
   }
@@ -105,7 +109,9 @@ export abstract class Module {
   async stateDict(): Promise<Map<string, { shape: Shape; data: Float32Array }>> {
     const entries = [...this.namedParameters(), ...this.namedBuffers()];
     const values = await Promise.all(entries.map(([, tensor]) => tensor.data()));
-    return new Map(entries.map(([name, tensor], i) => [name, { shape: tensor.shape, data: values[i] ?? new Float32Array() }]));
+    return new Map(
+      entries.map(([name, tensor], i) => [name, { shape: tensor.shape, data: values[i] ?? new Float32Array() }]),
+    );
   }
 
   /**
@@ -125,7 +131,10 @@ export abstract class Module {
     for (const [name, { shape, data }] of state) {
       const tensor = own.get(name);
       if (formatShape(shape) !== formatShape(tensor?.shape ?? []) || data.length !== tensor?.size) {
-        throw new AnnealError('E_SHAPE', `loadStateDict: expected ${name} to be ${formatShape(tensor?.shape ?? [])}, received ${formatShape(shape)}`);
+        throw new AnnealError(
+          'E_SHAPE',
+          `loadStateDict: expected ${name} to be ${formatShape(tensor?.shape ?? [])}, received ${formatShape(shape)}`,
+        );
       }
     }
     for (const [name, { data }] of state) own.get(name)?.write(data);

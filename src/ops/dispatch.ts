@@ -41,7 +41,10 @@ export function dispatch<F extends Record<string, FieldSpec>>(
   for (const list of [inputs, outputs]) {
     for (const tensor of list) {
       if (tensor && tensor.storage.backend !== backend) {
-        throw new AnnealError('E_DEVICE', `${params.op}: expected tensors on one device, received ${backend.name} and ${tensor.device}`);
+        throw new AnnealError(
+          'E_DEVICE',
+          `${params.op}: expected tensors on one device, received ${backend.name} and ${tensor.device}`,
+        );
       }
       place(index++, tensor);
     }
@@ -52,13 +55,19 @@ export function dispatch<F extends Record<string, FieldSpec>>(
 /** @throws E_DTYPE unless the tensor has one of the dtypes */
 export function expectDType(op: OpName | string, name: string, tensor: Tensor, ...dtypes: readonly DType[]): void {
   if (!dtypes.includes(tensor.dtype)) {
-    throw new AnnealError('E_DTYPE', `${op}: expected ${name} to be ${dtypes.join(' or ')}, received ${tensor.dtype} ${formatShape(tensor.shape)}`);
+    throw new AnnealError(
+      'E_DTYPE',
+      `${op}: expected ${name} to be ${dtypes.join(' or ')}, received ${tensor.dtype} ${formatShape(tensor.shape)}`,
+    );
   }
 }
 
 /** @throws E_SHAPE unless the tensor has the rank */
 export function expectRank(op: OpName | string, name: string, tensor: Tensor, rank: number): void {
   if (tensor.rank !== rank) {
-    throw new AnnealError('E_SHAPE', `${op}: expected ${name} to have ${rank} dimensions, received ${formatShape(tensor.shape)}`);
+    throw new AnnealError(
+      'E_SHAPE',
+      `${op}: expected ${name} to have ${rank} dimensions, received ${formatShape(tensor.shape)}`,
+    );
   }
 }

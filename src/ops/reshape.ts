@@ -14,7 +14,10 @@ export function reshape<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> 
   const rest = sizeOf(shape.filter((dim) => dim !== -1));
   const dims = shape.map((dim) => (dim === -1 ? x.size / rest : dim));
   if (wildcards > 1 || sizeOf(dims) !== x.size || !dims.every((dim) => Number.isInteger(dim) && dim >= 0)) {
-    throw new AnnealError('E_SHAPE', `reshape: expected a shape of ${x.size} elements, received ${formatShape(shape)} for ${formatShape(x.shape)}`);
+    throw new AnnealError(
+      'E_SHAPE',
+      `reshape: expected a shape of ${x.size} elements, received ${formatShape(shape)} for ${formatShape(x.shape)}`,
+    );
   }
   const from = x.shape;
   return record('reshape', x.view(dims), [x], (dy) => [reshape(dy, from)], { saved: [] });

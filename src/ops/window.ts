@@ -43,13 +43,23 @@ export function pairOf(op: string, name: string, value: Pair): readonly [number,
   const [a, b] = typeof value === 'number' ? [value, value] : value;
   for (const size of [a, b]) {
     if (!Number.isInteger(size) || size < 1) {
-      throw new AnnealError('E_ARGUMENT', `${op}: expected ${name} to be integers of at least 1, received ${String(value)}`);
+      throw new AnnealError(
+        'E_ARGUMENT',
+        `${op}: expected ${name} to be integers of at least 1, received ${String(value)}`,
+      );
     }
   }
   return [a, b];
 }
 
-function padsOf(op: string, padding: Padding, axis: 0 | 1, size: number, stride: number, extent: number): readonly [number, number] {
+function padsOf(
+  op: string,
+  padding: Padding,
+  axis: 0 | 1,
+  size: number,
+  stride: number,
+  extent: number,
+): readonly [number, number] {
   if (padding === 'valid') return [0, 0];
   if (padding === 'same') {
     const total = Math.max(0, (Math.ceil(size / stride) - 1) * stride + extent - size);
@@ -59,7 +69,10 @@ function padsOf(op: string, padding: Padding, axis: 0 | 1, size: number, stride:
   const [before, after] = typeof side === 'number' ? [side, side] : side;
   for (const pad of [before, after]) {
     if (!Number.isInteger(pad) || pad < 0) {
-      throw new AnnealError('E_ARGUMENT', `${op}: expected padding of integers of at least 0, received ${JSON.stringify(padding)}`);
+      throw new AnnealError(
+        'E_ARGUMENT',
+        `${op}: expected padding of integers of at least 0, received ${JSON.stringify(padding)}`,
+      );
     }
   }
   return [before, after];
@@ -69,7 +82,12 @@ function padsOf(op: string, padding: Padding, axis: 0 | 1, size: number, stride:
  * Places windows of `kernel` over an image: out = floor((size + pads - dilation (kernel - 1) - 1) / stride) + 1.
  * @throws E_SHAPE when no window fits, E_ARGUMENT on bad options
  */
-export function windowOf(op: string, image: readonly [number, number], kernel: readonly [number, number], options: WindowOptions): Window {
+export function windowOf(
+  op: string,
+  image: readonly [number, number],
+  kernel: readonly [number, number],
+  options: WindowOptions,
+): Window {
   const stride = pairOf(op, 'stride', options.stride ?? 1);
   const dilation = pairOf(op, 'dilation', options.dilation ?? 1);
   const along = (axis: 0 | 1): { out: number; before: number } => {
@@ -77,7 +95,10 @@ export function windowOf(op: string, image: readonly [number, number], kernel: r
     const [before, after] = padsOf(op, options.padding ?? 'valid', axis, image[axis], stride[axis], extent);
     const out = Math.floor((image[axis] + before + after - extent) / stride[axis]) + 1;
     if (out < 1) {
-      throw new AnnealError('E_SHAPE', `${op}: expected an image of at least ${extent} with padding, received ${formatShape(image)}`);
+      throw new AnnealError(
+        'E_SHAPE',
+        `${op}: expected an image of at least ${extent} with padding, received ${formatShape(image)}`,
+      );
     }
     return { out, before };
   };

@@ -43,7 +43,10 @@ export function scope<T>(fn: () => T): T {
     const result = fn();
     if (result instanceof Promise) {
       result.catch(() => undefined);
-      throw new AnnealError('E_ARGUMENT', 'scope: expected a synchronous function, received one that returns a promise');
+      throw new AnnealError(
+        'E_ARGUMENT',
+        'scope: expected a synchronous function, received one that returns a promise',
+      );
     }
     survivors = new Set(tensorsIn(result, isTensor));
     return result;

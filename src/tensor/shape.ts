@@ -23,7 +23,10 @@ export function sameShape(a: Shape, b: Shape): boolean {
 export function checkShape(op: string, shape: Shape): void {
   for (const dim of shape) {
     if (!Number.isInteger(dim) || dim < 0 || dim > LARGEST_DIM) {
-      throw new AnnealError('E_SHAPE', `${op}: expected dimensions to be integers of at least 0, received ${formatShape(shape)}`);
+      throw new AnnealError(
+        'E_SHAPE',
+        `${op}: expected dimensions to be integers of at least 0, received ${formatShape(shape)}`,
+      );
     }
   }
   if (!Number.isSafeInteger(sizeOf(shape))) {
@@ -57,7 +60,10 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): number[] {
     const x = a[i - rank + a.length] ?? 1;
     const y = b[i - rank + b.length] ?? 1;
     if (x !== y && x !== 1 && y !== 1) {
-      throw new AnnealError('E_SHAPE', `${op}: expected shapes that broadcast, received ${formatShape(a)} and ${formatShape(b)}`);
+      throw new AnnealError(
+        'E_SHAPE',
+        `${op}: expected shapes that broadcast, received ${formatShape(a)} and ${formatShape(b)}`,
+      );
     }
     return x === 1 ? y : x;
   });

@@ -64,7 +64,10 @@ export class Tensor<D extends DType = DType> {
   get storage(): Storage {
     const { storage } = this.#claim;
     if (storage === null) {
-      throw new AnnealError('E_DISPOSED', `expected a live tensor, received one of shape ${formatShape(this.shape)} that was disposed`);
+      throw new AnnealError(
+        'E_DISPOSED',
+        `expected a live tensor, received one of shape ${formatShape(this.shape)} that was disposed`,
+      );
     }
     return storage;
   }
@@ -126,7 +129,10 @@ export class Tensor<D extends DType = DType> {
 
   #checkItem(): void {
     if (this.size !== 1) {
-      throw new AnnealError('E_SHAPE', `item: expected a tensor with one element, received shape ${formatShape(this.shape)}`);
+      throw new AnnealError(
+        'E_SHAPE',
+        `item: expected a tensor with one element, received shape ${formatShape(this.shape)}`,
+      );
     }
   }
 
@@ -135,7 +141,10 @@ export class Tensor<D extends DType = DType> {
     checkShape('view', shape);
     const end = (offset + sizeOf(shape)) * itemBytes(this.dtype);
     if (!Number.isInteger(offset) || offset < 0 || end > this.storage.bytes) {
-      throw new AnnealError('E_RANGE', `view: expected ${formatShape(shape)} at ${offset} to lie within ${this.storage.bytes} bytes`);
+      throw new AnnealError(
+        'E_RANGE',
+        `view: expected ${formatShape(shape)} at ${offset} to lie within ${this.storage.bytes} bytes`,
+      );
     }
     return new Tensor(this.storage.retain(), offset, shape, this.dtype);
   }
@@ -151,7 +160,10 @@ export class Tensor<D extends DType = DType> {
       throw new AnnealError('E_DTYPE', `requireGrad: expected an f32 tensor, received ${this.dtype}`);
     }
     if (this.node !== null) {
-      throw new AnnealError('E_ARGUMENT', 'requireGrad: expected a leaf, received the result of an op; detach() it first');
+      throw new AnnealError(
+        'E_ARGUMENT',
+        'requireGrad: expected a leaf, received the result of an op; detach() it first',
+      );
     }
     this.requiresGrad = true;
     return this;
@@ -170,7 +182,10 @@ export class Tensor<D extends DType = DType> {
   /** Moves this tensor onto other memory of the same size, e.g. into an optimizer's arena. The old memory is let go. */
   rebase(target: Tensor<D>): Tensor<D> {
     if (!sameShape(this.shape, target.shape)) {
-      throw new AnnealError('E_SHAPE', `rebase: expected shape ${formatShape(this.shape)}, received ${formatShape(target.shape)}`);
+      throw new AnnealError(
+        'E_SHAPE',
+        `rebase: expected shape ${formatShape(this.shape)}, received ${formatShape(target.shape)}`,
+      );
     }
     const previous = this.storage;
     this.#claim.storage = target.storage.retain();
@@ -225,7 +240,10 @@ function flatten(values: NestedArray, shape: Shape, depth: number, into: number[
       into.push(values);
       return;
     }
-    throw new AnnealError('E_SHAPE', `tensor: expected nested arrays of shape ${formatShape(shape)}, received ragged ones`);
+    throw new AnnealError(
+      'E_SHAPE',
+      `tensor: expected nested arrays of shape ${formatShape(shape)}, received ragged ones`,
+    );
   }
   for (const item of values) flatten(item, shape, depth + 1, into);
 }
@@ -263,7 +281,10 @@ export function tensor<D extends DType = 'f32'>(
   const dims = shape ?? inferred;
   checkShape('tensor', dims);
   if (sizeOf(dims) !== flat.length) {
-    throw new AnnealError('E_SHAPE', `tensor: expected ${sizeOf(dims)} values for shape ${formatShape(dims)}, received ${flat.length}`);
+    throw new AnnealError(
+      'E_SHAPE',
+      `tensor: expected ${sizeOf(dims)} values for shape ${formatShape(dims)}, received ${flat.length}`,
+    );
   }
   const dtype = (options.dtype ?? (isHostArray(values) ? dtypeOf(values) : 'f32')) as D;
   const result = empty([...dims], dtype, options.device);

@@ -53,7 +53,10 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
   const { monitor = 'val_loss', minDelta = 0, patience = 0, restoreBest = false } = options;
   const mode = options.mode ?? (monitor.endsWith('accuracy') ? 'max' : 'min');
   if (!(minDelta >= 0) || !(patience >= 0)) {
-    throw new AnnealError('E_ARGUMENT', `earlyStopping: expected minDelta and patience of at least 0, received ${minDelta} and ${patience}`);
+    throw new AnnealError(
+      'E_ARGUMENT',
+      `earlyStopping: expected minDelta and patience of at least 0, received ${minDelta} and ${patience}`,
+    );
   }
   let best: { value: number; epoch: number } | null = null;
   let weights: Weights | null = null;
@@ -71,7 +74,8 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
           `earlyStopping: expected monitor to be one of ${Object.keys(event.metrics).join(', ')}, received '${monitor}'`,
         );
       }
-      const improved = best === null || (mode === 'min' ? value < best.value - minDelta : value > best.value + minDelta);
+      const improved =
+        best === null || (mode === 'min' ? value < best.value - minDelta : value > best.value + minDelta);
       if (improved) {
         best = { value, epoch: event.epoch };
         wait = 0;
@@ -100,7 +104,10 @@ export interface UpdateRatioOptions {
  */
 export function updateRatio({ every = 50 }: UpdateRatioOptions = {}): Callback {
   if (!Number.isInteger(every) || every < 1) {
-    throw new AnnealError('E_ARGUMENT', `updateRatio: expected every to be an integer of at least 1, received ${every}`);
+    throw new AnnealError(
+      'E_ARGUMENT',
+      `updateRatio: expected every to be an integer of at least 1, received ${every}`,
+    );
   }
   return { name: 'updateRatio', wantsUpdateRatios: (step) => step % every === 0 };
 }

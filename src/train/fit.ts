@@ -3,11 +3,27 @@ import { backward } from '../autograd/backward.js';
 import type { Loader } from '../data/batch.js';
 import { AnnealError } from '../errors.js';
 import type { Module, Weights } from '../nn/module.js';
-import { createOptimizer, type Optimizer, type OptimizerSpec } from '../optim/optimizer.js';
+import { create as createOptimizer, type Optimizer } from '../optim/optimizer.js';
+import type { OptimizerSpec } from '../optim/spec.js';
 import { scope } from '../tensor/scope.js';
 import type { Best, Callback, RunHandle } from './callbacks.js';
-import { type EpochEvent, EventStream, type Metrics, type StepEvent, type StopReason, type TrainEvent } from './events.js';
-import { evaluateObjective, type Loss, Meter, type MetricName, measure, type Objective, resolveLoss } from './objective.js';
+import {
+  type EpochEvent,
+  EventStream,
+  type Metrics,
+  type StepEvent,
+  type StopReason,
+  type TrainEvent,
+} from './events.js';
+import {
+  evaluateObjective,
+  type Loss,
+  Meter,
+  type MetricName,
+  measure,
+  type Objective,
+  resolveLoss,
+} from './objective.js';
 import { toDevice } from './to_device.js';
 
 export interface FitOptions {
@@ -65,7 +81,10 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
 
   constructor(model: Module, options: FitOptions) {
     if (!Number.isInteger(options.epochs) || options.epochs < 0) {
-      throw new AnnealError('E_ARGUMENT', `fit: expected epochs to be an integer of at least 0, received ${options.epochs}`);
+      throw new AnnealError(
+        'E_ARGUMENT',
+        `fit: expected epochs to be an integer of at least 0, received ${options.epochs}`,
+      );
     }
     this.#model = model;
     this.#options = options;
@@ -141,7 +160,8 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
   #weights(which: 'raw' | 'ema'): Promise<Weights> {
     if (which === 'raw') return this.#model.stateDict();
     const { optimizer } = this;
-    if (!optimizer?.hasEma) throw new AnnealError('E_ARGUMENT', 'fit: expected an optimizer with ema for averaged weights');
+    if (!optimizer?.hasEma)
+      throw new AnnealError('E_ARGUMENT', 'fit: expected an optimizer with ema for averaged weights');
     return optimizer.withEma(() => this.#model.stateDict());
   }
 
@@ -161,7 +181,7 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
         epoch,
         epochs,
         step: this.#step,
-        lr: this.optimizer?.lr ?? Number.NaN,
+        lr: this.optimizer?.lr(this.#step - 1) ?? Number.NaN,
         metrics,
         seconds,
         samplesPerSecond: meter.samples / seconds,
@@ -183,14 +203,14 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
       const { optimizer } = this;
       if (optimizer === null) break;
       const step = this.#step + 1;
-      const lr = optimizer.lrAt(this.#step);
+      const lr = optimizer.lr(this.#step);
       const result = scope(() => {
         const { x, y } = toDevice(batch, data.normalize);
         const output = this.#model.forward(x, { training: true, seed, step: this.#step });
         const { loss, results } = measure(this.#objective, output, y);
         optimizer.zeroGrad();
         backward(loss);
-        optimizer.step();
+        optimizer.step(this.#step);
         return results.data();
       });
       this.#step = step;
@@ -220,7 +240,10 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
     };
     this.#lastDone = now;
     if (!Number.isFinite(metrics.loss)) {
-      throw new AnnealError('E_NONFINITE', `fit: expected a finite loss, received ${metrics.loss} at step ${event.step}`);
+      throw new AnnealError(
+        'E_NONFINITE',
+        `fit: expected a finite loss, received ${metrics.loss} at step ${event.step}`,
+      );
     }
     for (const callback of this.#options.callbacks ?? []) await callback.onStep?.(event, this.#handle());
     await this.#events.emit(event);

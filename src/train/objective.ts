@@ -46,7 +46,10 @@ export function resolveLoss(loss: Loss = 'softmaxCrossEntropy', metrics?: readon
   const pick = <T>(what: string, table: Readonly<Record<string, T>>, name: string): T => {
     const found = Object.hasOwn(table, name) ? table[name] : undefined;
     if (found === undefined) {
-      throw new AnnealError('E_ARGUMENT', `fit: expected ${what} to be one of ${Object.keys(table).join(', ')}, received '${name}'`);
+      throw new AnnealError(
+        'E_ARGUMENT',
+        `fit: expected ${what} to be one of ${Object.keys(table).join(', ')}, received '${name}'`,
+      );
     }
     return found;
   };
@@ -58,7 +61,11 @@ export function resolveLoss(loss: Loss = 'softmaxCrossEntropy', metrics?: readon
 }
 
 /** The loss of a batch, and with it loss and metrics in one tensor, so that they reach the host in one copy. */
-export function measure(objective: Objective, output: Tensor, target: Tensor): { loss: Tensor; results: Tensor<'f32'> } {
+export function measure(
+  objective: Objective,
+  output: Tensor,
+  target: Tensor,
+): { loss: Tensor; results: Tensor<'f32'> } {
   const loss = objective.loss(output, target);
   if (loss.size !== 1) {
     throw new AnnealError('E_SHAPE', `fit: expected the loss to be a scalar, received [${loss.shape.join(',')}]`);

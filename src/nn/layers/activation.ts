@@ -22,7 +22,10 @@ const functions = {
 export type Activation = keyof typeof functions;
 
 /** Splits an activation into the part a kernel can fuse and the function to apply afterwards. */
-export function splitActivation(name: Activation | undefined): { fused?: FusedActivation; after?: (x: Tensor) => Tensor } {
+export function splitActivation(name: Activation | undefined): {
+  fused?: FusedActivation;
+  after?: (x: Tensor) => Tensor;
+} {
   if (name === undefined) return {};
   if (name === 'relu' || name === 'sigmoid' || name === 'tanh') return { fused: name };
   return { after: functions[name] };

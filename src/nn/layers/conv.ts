@@ -79,10 +79,16 @@ class Conv2d extends Module {
     const [kh, kw] = pairOf('conv2d', 'kernelSize', this.#options.kernelSize);
     positive('conv2d', 'filters', filters);
     if (c % groups !== 0 || filters % groups !== 0) {
-      throw new AnnealError('E_SHAPE', `conv2d: expected channels divisible by ${groups} groups, received ${c} in and ${filters} out`);
+      throw new AnnealError(
+        'E_SHAPE',
+        `conv2d: expected channels divisible by ${groups} groups, received ${c} in and ${filters} out`,
+      );
     }
     const fans = { fanIn: (kh * kw * c) / groups, fanOut: (kh * kw * filters) / groups };
-    this.#weight = this.parameter('weight', initialize(weightInit, [kh, kw, c / groups, filters], fans, seed, path, 'weight'));
+    this.#weight = this.parameter(
+      'weight',
+      initialize(weightInit, [kh, kw, c / groups, filters], fans, seed, path, 'weight'),
+    );
     this.#bias = bias ? this.parameter('bias', initialize(biasInit, [filters], fans, seed, path, 'bias')) : null;
     const { oh, ow } = windowOf('conv2d', [h, w], [kh, kw], this.#op);
     return [oh, ow, filters];
@@ -122,7 +128,10 @@ class DepthwiseConv2d extends Module {
     const [kh, kw] = pairOf('depthwiseConv2d', 'kernelSize', this.#options.kernelSize);
     positive('depthwiseConv2d', 'multiplier', multiplier);
     const fans = { fanIn: kh * kw, fanOut: kh * kw * multiplier };
-    this.#weight = this.parameter('weight', initialize(weightInit, [kh, kw, c, multiplier], fans, seed, path, 'weight'));
+    this.#weight = this.parameter(
+      'weight',
+      initialize(weightInit, [kh, kw, c, multiplier], fans, seed, path, 'weight'),
+    );
     this.#bias = bias ? this.parameter('bias', initialize(biasInit, [c * multiplier], fans, seed, path, 'bias')) : null;
     const { oh, ow } = windowOf('depthwiseConv2d', [h, w], [kh, kw], this.#op);
     return [oh, ow, c * multiplier];

@@ -29,7 +29,10 @@ class Dense extends Module {
   constructor(options: DenseOptions) {
     super();
     if (!Number.isInteger(options.units) || options.units < 1) {
-      throw new AnnealError('E_ARGUMENT', `dense: expected units to be an integer of at least 1, received ${options.units}`);
+      throw new AnnealError(
+        'E_ARGUMENT',
+        `dense: expected units to be an integer of at least 1, received ${options.units}`,
+      );
     }
     this.#options = options;
     this.#activation = splitActivation(options.activation);
@@ -38,10 +41,16 @@ class Dense extends Module {
   override create(input: Shape, seed: number, path: string): Shape {
     const inputs = input.at(-1);
     if (inputs === undefined || inputs < 1) {
-      throw new AnnealError('E_SHAPE', `dense: expected samples with features, received ${formatShape(input)}; put nn.flatten() before`);
+      throw new AnnealError(
+        'E_SHAPE',
+        `dense: expected samples with features, received ${formatShape(input)}; put nn.flatten() before`,
+      );
     }
     const { units, bias = true, weightInit = heNormal(), biasInit = zeros() } = this.#options;
-    this.#weight = this.parameter('weight', initialize(weightInit, [inputs, units], { fanIn: inputs, fanOut: units }, seed, path, 'weight'));
+    this.#weight = this.parameter(
+      'weight',
+      initialize(weightInit, [inputs, units], { fanIn: inputs, fanOut: units }, seed, path, 'weight'),
+    );
     this.#bias = bias
       ? this.parameter('bias', initialize(biasInit, [units], { fanIn: inputs, fanOut: units }, seed, path, 'bias'))
       : null;

@@ -33,7 +33,10 @@ class Reshape extends Module {
 
   override create(input: Shape): Shape {
     if (sizeOf(input) !== sizeOf(this.#shape)) {
-      throw new AnnealError('E_SHAPE', `reshape: expected samples of ${sizeOf(this.#shape)} elements, received ${formatShape(input)}`);
+      throw new AnnealError(
+        'E_SHAPE',
+        `reshape: expected samples of ${sizeOf(this.#shape)} elements, received ${formatShape(input)}`,
+      );
     }
     return this.#shape;
   }

@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+// The `anneal` command.
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { devices } from '../backend/device.js';
+import { AnnealError } from '../errors.js';
+import { quickstart } from './quickstart.js';
+
+function integer(minimum: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < minimum) {
+      throw new InvalidArgumentError(`Expected an integer of at least ${minimum}.`);
+    }
+    return value;
+  };
+}
+
+const program = new Command('anneal').description('Train neural networks in Node.js.');
+
+program
+  .command('quickstart')
+  .description('train a conv net on the full MNIST')
+  .option('--epochs <count>', 'epochs', integer(1), 3)
+  .option('--seed <number>', 'seed of weights and shuffling', integer(0), 1)
+  .option('--batch-size <count>', 'images a step', integer(1), 128)
+  .addOption(new Option('--device <name>', 'where to train').choices(['auto', 'cpu']).default('auto'))
+  .option('--threads <count>', 'CPU threads (default: one a core)', integer(1))
+  .option('--out <folder>', 'where the checkpoint and the report go', 'runs/quickstart')
+  .action(async (options) => {
+    process.exitCode = await quickstart(options);
+  });
+
+program
+  .command('doctor')
+  .description('list the devices, and for each missing one the reason')
+  .action(() => {
+    for (const { name, available, detail } of devices())
+      console.log(`${name.padEnd(8)} ${available ? 'ok     ' : 'missing'}  ${detail}`);
+    if (!devices().some(({ available }) => available)) process.exitCode = 1;
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof AnnealError)) throw error;
+  console.error(`${error.code} ${error.message}`);
+  process.exitCode = 1;
+}

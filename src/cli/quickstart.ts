@@ -1,0 +1,197 @@
+// `anneal quickstart`: a conv net on the full MNIST, with a progress bar, a checkpoint and a report.
+import { mkdir } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { cpuInfo, defaultDevice, setDevice, setThreads } from '../backend/device.js';
+import { mnist } from '../data/index.js';
+import { writeCheckpoint } from '../io/checkpoint.js';
+import type { JsonValue } from '../io/json.js';
+import * as nn from '../nn/index.js';
+import * as optim from '../optim/index.js';
+import { writeHtmlReport } from '../report/html.js';
+import type { EpochRecord, StepRecord, UpdateRatioRecord } from '../report/run_report.js';
+import * as schedule from '../schedule/index.js';
+import type { EpochEvent, FitResult, StepEvent } from '../train/index.js';
+import * as train from '../train/index.js';
+import { TrainingProgress } from './progress.js';
+
+export interface QuickstartOptions {
+  readonly epochs: number;
+  readonly seed: number;
+  readonly batchSize: number;
+  readonly device: 'auto' | 'cpu';
+  readonly threads?: number;
+  readonly out: string;
+}
+
+const PEAK_LR = 0.05;
+const MOMENTUM = 0.9;
+const WEIGHT_DECAY = 5e-4;
+const EMA_DECAY = 0.99;
+/** Shell convention: 128 + SIGINT. */
+const INTERRUPTED = 130;
+
+function convNet(): nn.Sequential {
+  return nn.sequential([
+    nn.conv2d({ filters: 32, kernelSize: 5, padding: 'same', activation: 'relu' }),
+    nn.maxPool2d(2),
+    nn.conv2d({ filters: 64, kernelSize: 5, padding: 'same', activation: 'relu' }),
+    nn.maxPool2d(2),
+    nn.flatten(),
+    nn.dense({ units: 256, activation: 'relu' }),
+    nn.dense({ units: 10 }),
+  ]);
+}
+
+/** Collects a run's events for the report. */
+class Recorder {
+  readonly steps: StepRecord[] = [];
+  readonly epochs: EpochRecord[] = [];
+  readonly updateRatios: UpdateRatioRecord[] = [];
+
+  step(event: StepEvent): StepRecord {
+    const { loss = Number.NaN, accuracy = Number.NaN } = event.metrics;
+    const record = { step: event.step, loss, accuracy, lr: event.lr, imagesPerSecond: (event.size / event.ms) * 1e3 };
+    this.steps.push(record);
+    if (event.updateRatios) {
+      const weights = Object.entries(event.updateRatios).filter(([name]) => name.endsWith('.weight'));
+      this.updateRatios.push({ step: event.step, ratios: Object.fromEntries(weights) });
+    }
+    return record;
+  }
+
+  epoch(event: EpochEvent): EpochRecord {
+    const { loss, accuracy, val_loss, val_accuracy, ema_val_accuracy } = event.metrics;
+    const record = {
+      epoch: event.epoch + 1,
+      step: event.step,
+      loss: loss ?? Number.NaN,
+      accuracy: accuracy ?? Number.NaN,
+      valLoss: val_loss ?? Number.NaN,
+      valAccuracy: val_accuracy ?? Number.NaN,
+      ...(ema_val_accuracy === undefined ? {} : { emaValAccuracy: ema_val_accuracy }),
+      lr: event.lr,
+      seconds: event.seconds,
+      imagesPerSecond: event.samplesPerSecond,
+    };
+    this.epochs.push(record);
+    return record;
+  }
+}
+
+/** Trains and gives the exit code: 0, or 130 when interrupted. */
+export async function quickstart(options: QuickstartOptions): Promise<number> {
+  setDevice(options.device);
+  if (options.threads !== undefined) setThreads(options.threads);
+  const { isa, threads } = cpuInfo();
+  console.log(`Device ${defaultDevice()}: ${isa} kernels, ${threads} threads. Seed ${options.seed}.`);
+
+  const { train: trainSet, test } = await mnist();
+  const data = trainSet.shuffle().batch(options.batchSize);
+  const total = data.batchesPerEpoch * options.epochs;
+  const warmup = Math.min(200, Math.floor(total / 10));
+  const lr = schedule.join([
+    schedule.warmup({ to: PEAK_LR, steps: warmup }),
+    schedule.cosine({ from: PEAK_LR, steps: total - warmup }),
+  ]);
+  const model = convNet();
+  const controller = new AbortController();
+  const onInterrupt = (): void => {
+    // A second Ctrl-C ends the process at once, as without this handler.
+    process.off('SIGINT', onInterrupt);
+    controller.abort();
+  };
+  process.on('SIGINT', onInterrupt);
+
+  const recorder = new Recorder();
+  using progress = new TrainingProgress({ epochs: options.epochs, stepsPerEpoch: data.batchesPerEpoch, ema: true });
+  try {
+    await using run = train.fit(model, {
+      data,
+      validation: test.batch(500),
+      epochs: options.epochs,
+      seed: options.seed,
+      optimizer: optim.sgd({ lr, momentum: MOMENTUM, weightDecay: WEIGHT_DECAY, ema: { decay: EMA_DECAY } }),
+      callbacks: [
+        train.earlyStopping({ monitor: 'ema_val_accuracy', patience: Number.POSITIVE_INFINITY, restoreBest: true }),
+        train.updateRatio({ every: 20 }),
+      ],
+      signal: controller.signal,
+    });
+    for await (const event of run) {
+      if (event.type === 'step') {
+        if (event.batch === 0) progress.startEpoch(event.epoch + 1);
+        progress.step(recorder.step(event), event.batch + 1);
+      } else if (event.type === 'epoch') {
+        progress.endEpoch(recorder.epoch(event));
+      }
+    }
+    progress.stop();
+    const result = await run.result;
+    await save(options, model, lr, recorder, result);
+    return result.stopReason === 'aborted' ? INTERRUPTED : 0;
+  } finally {
+    process.off('SIGINT', onInterrupt);
+    model.dispose();
+  }
+}
+
+async function save(
+  options: QuickstartOptions,
+  model: nn.Sequential,
+  lr: schedule.Schedule,
+  recorder: Recorder,
+  result: FitResult,
+): Promise<void> {
+  const out = resolve(options.out);
+  await mkdir(out, { recursive: true });
+  const config = {
+    epochs: options.epochs,
+    seed: options.seed,
+    batchSize: options.batchSize,
+    device: defaultDevice(),
+    peakLr: PEAK_LR,
+    momentum: MOMENTUM,
+    weightDecay: WEIGHT_DECAY,
+    emaDecay: EMA_DECAY,
+    parameters: model.parameterCount,
+  };
+  const history: JsonValue[] = result.history.map((event) => ({ ...event, metrics: { ...event.metrics } }));
+  const tensors = await model.stateDict();
+  const checkpoint = join(out, 'checkpoint');
+  await writeCheckpoint(checkpoint, {
+    tensors: Object.fromEntries(
+      [...tensors].map(([name, { shape, data }]) => [name, { shape, data, dtype: 'f32' as const }]),
+    ),
+    state: {
+      step: result.steps,
+      epoch: result.history.length,
+      seed: options.seed,
+      schedule: lr.toJSON(),
+      optimizer: { kind: 'sgd', momentum: MOMENTUM, weightDecay: WEIGHT_DECAY, emaDecay: EMA_DECAY },
+      rng: { algorithm: 'philox4x32-10', seed: options.seed },
+      history,
+      extra: { best: result.best === null ? null : { ...result.best }, stopReason: result.stopReason },
+    },
+  });
+  const report = join(out, 'report.html');
+  const { isa, threads } = cpuInfo();
+  await writeHtmlReport(report, {
+    title: 'MNIST quickstart',
+    config,
+    machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, threads, kernels: isa, node: process.version },
+    steps: recorder.steps,
+    epochs: recorder.epochs,
+    updateRatios: recorder.updateRatios,
+  });
+  const { best, stopReason } = result;
+  if (stopReason === 'aborted') console.log(`\nInterrupted after ${result.steps} steps.`);
+  if (best) {
+    console.log(
+      `\nBest: test accuracy ${(100 * best.value).toFixed(2)}% with averaged weights after epoch ${best.epoch + 1}; the checkpoint holds those.`,
+    );
+  }
+  const shown = (path: string): string => relative(process.cwd(), path) || path;
+  console.log(`Checkpoint ${shown(`${checkpoint}.safetensors`)} and ${shown(`${checkpoint}.json`)}`);
+  console.log(`Report     ${shown(report)}`);
+}

@@ -1,0 +1,203 @@
+// Elementwise functions of two tensors, with NumPy's broadcasting. Either may be a number.
+import { record } from '../../autograd/tape.js';
+import { AnnealError } from '../../errors.js';
+import { dtypeCodes } from '../../tensor/dtype.js';
+import { broadcastShapes, formatShape, sameShape, type Shape } from '../../tensor/shape.js';
+import { empty, type Tensor } from '../../tensor/tensor.js';
+import { dispatch } from '../dispatch.js';
+import { reshape } from '../reshape.js';
+import { sumTo } from '../reduce/sum_to.js';
+import { cast } from './cast.js';
+import { binaryGrads } from './elementwise.grad.js';
+import { type BinaryName, binaryCode, binaryParams, broadcastLoops } from './params.js';
+import { powScalar, type UnaryConstants } from './unary.js';
+
+export type Operand = Tensor | number;
+
+const scalarShape: Shape = [];
+
+/** f32 when either is f32 or a fraction; i32 when all are integers. @throws E_DTYPE on u8 */
+function commonDType(op: string, operands: readonly Operand[]): 'f32' | 'i32' {
+  for (const operand of operands) {
+    if (typeof operand !== 'number' && operand.dtype === 'u8') {
+      throw new AnnealError(
+        'E_DTYPE',
+        `${op}: expected f32 or i32, received u8 ${formatShape(operand.shape)}; cast() it first`,
+      );
+    }
+  }
+  const isInteger = (operand: Operand): boolean =>
+    typeof operand === 'number' ? Number.isInteger(operand) : operand.dtype === 'i32';
+  return operands.every(isInteger) ? 'i32' : 'f32';
+}
+
+/** Brings tensors to the common dtype of all operands. */
+export function promote(op: string, ...operands: readonly Operand[]): { dtype: 'f32' | 'i32'; operands: Operand[] } {
+  const dtype = commonDType(op, operands);
+  return {
+    dtype,
+    operands: operands.map((operand) =>
+      typeof operand === 'number' || operand.dtype === dtype ? operand : cast(operand, dtype),
+    ),
+  };
+}
+
+export function shapeOf(operand: Operand): Shape {
+  return typeof operand === 'number' ? scalarShape : operand.shape;
+}
+
+function run(
+  name: BinaryName,
+  dtype: 'f32' | 'i32',
+  a: Operand,
+  b: Operand,
+  out: Tensor,
+  { alpha = 0, beta = 0 }: UnaryConstants,
+): void {
+  const { dims, strides } = broadcastLoops(name, out.shape, [shapeOf(a), shapeOf(b)]);
+  const scalar = typeof a === 'number' ? a : typeof b === 'number' ? b : 0;
+  dispatch(
+    binaryParams,
+    {
+      code: binaryCode.get(name) ?? 0,
+      dtype: dtypeCodes[dtype],
+      rank: dims.length,
+      dims,
+      strideA: strides[0] ?? [],
+      strideB: strides[1] ?? [],
+      scalar,
+      intScalar: dtype === 'i32' ? scalar : 0,
+      alpha,
+      beta,
+    },
+    [typeof a === 'number' ? null : a, typeof b === 'number' ? null : b],
+    [out],
+  );
+}
+
+function binary(name: BinaryName, left: Operand, right: Operand, constants?: UnaryConstants): Tensor<'f32' | 'i32'>;
+function binary(
+  name: BinaryName,
+  left: Operand,
+  right: Operand,
+  constants: UnaryConstants,
+  result: 'i32',
+): Tensor<'i32'>;
+function binary(
+  name: BinaryName,
+  left: Operand,
+  right: Operand,
+  constants: UnaryConstants = {},
+  result?: 'i32',
+): Tensor<'f32' | 'i32'> {
+  const some = typeof left === 'number' ? right : left;
+  if (typeof some === 'number') {
+    throw new AnnealError('E_ARGUMENT', `${name}: expected at least one tensor, received two numbers`);
+  }
+  const { dtype, operands } = promote(name, left, right);
+  const [a = left, b = right] = operands;
+  const shape = broadcastShapes(name, shapeOf(a), shapeOf(b));
+  const out = empty(shape, result ?? dtype, some.device);
+  run(name, dtype, a, b, out, constants);
+  const rule = binaryGrads[name];
+  if (rule === undefined) return out;
+  const { alpha = 0, beta = 0 } = constants;
+  const inputs = [a, b].map((operand) => (typeof operand === 'number' ? null : operand));
+  const gradient = (side: 'a' | 'b', dy: Tensor): Tensor | null => rule[side]?.(dy, a, b, out, { alpha, beta }) ?? null;
+  const to = (g: Tensor | null, operand: Operand): Tensor | null =>
+    g === null || typeof operand === 'number' ? null : sumTo(g, operand.shape);
+  return record(name, out, inputs, (dy, needs) => [
+    needs[0] ? to(gradient('a', dy), a) : null,
+    needs[1] ? to(gradient('b', dy), b) : null,
+  ]);
+}
+
+function define(name: BinaryName): (a: Operand, b: Operand) => Tensor<'f32' | 'i32'> {
+  return (a, b) => binary(name, a, b);
+}
+
+/** A truth value, as i32 0 or 1. */
+function truth(name: BinaryName): (a: Operand, b: Operand) => Tensor<'i32'> {
+  return (a, b) => binary(name, a, b, {}, 'i32');
+}
+
+/** a + b. */
+export const add = define('add');
+/** a - b. */
+export const sub = define('sub');
+/** a b. */
+export const mul = define('mul');
+/** a / b; between integers it truncates, and by 0 gives 0. */
+export const div = define('div');
+
+const powBinary = define('pow');
+
+/** a^b. */
+export function pow(a: Operand, b: Operand): Tensor<'f32' | 'i32'> {
+  return typeof a !== 'number' && a.dtype === 'f32' && typeof b === 'number' ? powScalar(a, b) : powBinary(a, b);
+}
+
+/** The larger of both; NaN wins, ties share the gradient. */
+export const maximum = define('maximum');
+/** The smaller of both; NaN wins, ties share the gradient. */
+export const minimum = define('minimum');
+/** (a - b)^2. */
+export const squaredDifference = define('squared_difference');
+/** a - b floor(a / b), with the divisor's sign. */
+export const mod = define('mod');
+/** a == b as i32 0 or 1. */
+export const equal = truth('equal');
+export const notEqual = truth('not_equal');
+export const less = truth('less');
+export const lessEqual = truth('less_equal');
+export const greater = truth('greater');
+export const greaterEqual = truth('greater_equal');
+/** Whether both are non-zero, as i32 0 or 1. */
+export const logicalAnd = truth('logical_and');
+export const logicalOr = truth('logical_or');
+export const logicalXor = truth('logical_xor');
+
+/** Helpers of backward rules; v is the op's x or y, g the gradient that arrives (kernels/elementwise/elementwise.h). */
+export const reluGrad = (y: Tensor, g: Tensor): Tensor => binary('relu_grad', y, g);
+export const sigmoidGrad = (y: Tensor, g: Tensor): Tensor => binary('sigmoid_grad', y, g);
+export const tanhGrad = (y: Tensor, g: Tensor): Tensor => binary('tanh_grad', y, g);
+export const absGrad = (x: Tensor, g: Tensor): Tensor => binary('abs_grad', x, g);
+export const leakyReluGrad = (x: Tensor, g: Tensor, alpha: number): Tensor =>
+  binary('leaky_relu_grad', x, g, { alpha });
+export const eluGrad = (x: Tensor, g: Tensor, alpha: number): Tensor => binary('elu_grad', x, g, { alpha });
+export const geluGrad = (x: Tensor, g: Tensor): Tensor => binary('gelu_grad', x, g);
+export const geluTanhGrad = (x: Tensor, g: Tensor): Tensor => binary('gelu_tanh_grad', x, g);
+export const siluGrad = (x: Tensor, g: Tensor): Tensor => binary('silu_grad', x, g);
+export const softplusGrad = (x: Tensor, g: Tensor): Tensor => binary('softplus_grad', x, g);
+export const clipGrad = (x: Tensor, g: Tensor, alpha: number, beta: number): Tensor =>
+  binary('clip_grad', x, g, { alpha, beta });
+
+/** target += x, in place, off the tape. @throws E_SHAPE, E_ARGUMENT when a gradient flows through the target */
+export function addInto(target: Tensor, x: Tensor): void {
+  if (!sameShape(target.shape, x.shape)) {
+    throw new AnnealError(
+      'E_SHAPE',
+      `addInto: expected shape ${formatShape(target.shape)}, received ${formatShape(x.shape)}`,
+    );
+  }
+  if (target.node !== null)
+    throw new AnnealError('E_ARGUMENT', 'addInto: expected a target that is not the result of a recorded op');
+  const { dtype } = promote('addInto', target, x);
+  run('add', dtype, target, x, target, {});
+  target.storage.version++;
+}
+
+/** x stretched to a shape by NumPy's rules, as a copy. @throws E_SHAPE */
+export function broadcastTo(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return reshape(x, shape);
+  if (!sameShape(broadcastShapes('broadcastTo', x.shape, shape), shape)) {
+    throw new AnnealError(
+      'E_SHAPE',
+      `broadcastTo: expected a shape that ${formatShape(x.shape)} stretches to, received ${formatShape(shape)}`,
+    );
+  }
+  const dtype = commonDType('broadcastTo', [x]);
+  const out = empty(shape, dtype, x.device);
+  run('mul', dtype, x, 1, out, {});
+  return record('broadcastTo', out, [x], (dy) => [sumTo(dy, x.shape)], { saved: [] });
+}
