@@ -170,3 +170,15 @@ export const referenceCalls: Readonly<Record<string, ReferenceCall>> = {
   broadcastTo: ({ x }, { shape }) => ref.broadcastTo(x!, shape!),
   cast: ({ x }, { dtype }) => ref.map(x!, dtype === 'i32' ? Math.trunc : (v) => v),
 };
+
+/** The outputs of an op by name; a single one is called y. */
+export function referenceOutputs(op: string, inputs: Inputs, options: Options): Record<string, Nd> {
+  const call = referenceCalls[op];
+  if (!call) throw new Error(`no reference for ${op}`);
+  const result = call(inputs, options);
+  return isNd(result) ? { y: result } : result;
+}
+
+function isNd(value: Nd | Record<string, Nd>): value is Nd {
+  return value.data instanceof Float64Array;
+}
