@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { backward } from '../../src/autograd/backward.js';
 import { AnnealError, type ErrorCode } from '../../src/errors.js';
+import { add, mul, sub } from '../../src/ops/elementwise/elementwise.js';
+import { sum } from '../../src/ops/reduce/reduce.js';
 import { adam, adamw, create, type Optimizer, rmsprop, sgd } from '../../src/optim/index.js';
 import { linear } from '../../src/schedule/index.js';
-import { type Tensor, tensor } from '../../src/tensor/tensor.js';
+import { scope } from '../../src/tensor/scope.js';
+import { liveTensors, type Tensor, tensor } from '../../src/tensor/tensor.js';
 import { formula } from '../support/formula.js';
 
 type Parameters = Map<string, Tensor<'f32'>>;
@@ -262,6 +266,46 @@ test('parameters outlive their optimizer, belong to one at a time, and can be gi
   setGradients(all, 3);
   second.step();
   assert.ok(Math.abs((all.get('scale')?.itemSync() ?? 0) - 2.5) < 1e-6);
+});
+
+test('backward writes gradients straight into the arena, and training finds a minimum', () => {
+  const all = parameters();
+  using optimizer = create(sgd({ lr: 0.1, momentum: 0.5 }), all);
+  let last = Number.NaN;
+  for (let t = 0; t < 60; t++) {
+    last = scope(() => {
+      optimizer.zeroGrad();
+      // sum over all parameters of (p - 2)^2; each is used twice, so gradients add up in their slots
+      let loss = tensor(0) as Tensor;
+      for (const parameter of all.values()) {
+        const distance = sub(parameter, tensor(2));
+        loss = add(loss, sum(mul(distance, distance)));
+      }
+      backward(loss);
+      for (const parameter of all.values()) assert.equal(parameter.grad?.storage, optimizer.arena.grads.storage);
+      optimizer.step();
+      return loss.itemSync();
+    });
+  }
+  assert.ok(last < 1e-8, `loss ${last}`);
+  for (const found of Object.values(values(all))) for (const value of found) assert.ok(Math.abs(value - 2) < 1e-4);
+});
+
+test('an optimizer made and used inside scopes survives them, and leaves no tensor behind', () => {
+  const all = parameters();
+  const before = liveTensors();
+  const optimizer = scope(() => create(adam({ lr: 0.1, clipNorm: 1, ema: { decay: 0.9 } }), all));
+  const held = liveTensors();
+  for (let t = 0; t < 5; t++) {
+    scope(() => {
+      setGradients(all, 1);
+      optimizer.step();
+      optimizer.zeroGrad();
+    });
+  }
+  assert.equal(liveTensors(), held + 1); // the norm
+  optimizer.dispose();
+  assert.equal(liveTensors(), before);
 });
 
 test('describe gives options as JSON', () => {
