@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { OpCase } from '../support/case_file.js';
 import { compareExact, compareWithin } from '../support/compare.js';
-import { differentBits, type Ran, runCase, strayWrites, wrongValues } from '../support/conformance.js';
+import { differentBits, differentNaNs, type Ran, runCase, strayWrites, wrongValues } from '../support/conformance.js';
 import { opInfo, raw } from '../support/raw.js';
 
 const info = opInfo('sgemm');
@@ -98,6 +98,16 @@ test('NaN and infinities are caught in every mode', () => {
     compareWithin(Float32Array.of(1), Float32Array.of(2), () => Number.NaN),
     null,
   );
+});
+
+test('a NaN that does not come through, or comes from nowhere, is caught', () => {
+  const poisoned = runCase(info, one, 'poisoned', false);
+  const clean = wrongValues(poisoned, random, one, 'exact', null);
+  // A row of a and a column of b hold one NaN each: 3 + 5 - 1 of the 15 elements of the product.
+  assert.match(clean[0] ?? '', /^output 0: 7 of 15 elements are wrong/);
+  assert.deepEqual(differentNaNs(poisoned, poisoned, one), []);
+  assert.equal(differentNaNs(random, poisoned, one).length, 1);
+  assert.equal(differentNaNs(poisoned, random, one).length, 1);
 });
 
 test('a missing element is caught', () => {

@@ -6,7 +6,7 @@ import { maxPool2d } from '../../src/ops/pool2d/pool2d.js';
 import { reshape } from '../../src/ops/reshape.js';
 import { linear } from '../../src/ops/sgemm/sgemm.js';
 import { softmaxCrossEntropy } from '../../src/ops/softmax_cross_entropy/softmax_cross_entropy.js';
-import { createOptimizer, type OptimizerSpec } from '../../src/optim/index.js';
+import { create, type OptimizerSpec } from '../../src/optim/index.js';
 import { keep, scope } from '../../src/tensor/scope.js';
 import { type Tensor, tensor } from '../../src/tensor/tensor.js';
 import { formula, mix, symmetric } from './formula.js';
@@ -85,7 +85,7 @@ export function trainCnn(
 ): { losses: number[]; parameters: Map<string, Float32Array> } {
   return scope(() => {
     const parameters = cnnParameters(fixture);
-    using optimizer = createOptimizer(spec, parameters);
+    using optimizer = create(spec, parameters);
     const losses: number[] = [];
     for (let step = 0; step < steps; step++) {
       const { images, labels } = cnnBatch(fixture, step);

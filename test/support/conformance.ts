@@ -5,8 +5,11 @@ import { brokenGuard, changedByte, compareExact, compareWithin, itemBytes, type 
 import { mix, seedOf, symmetric } from './formula.js';
 import { encodeParams, raw } from './raw.js';
 
-/** Small integers -3..3 or random values; or, for the magnitude of results, those without their sign. */
-export type Values = 'integers' | 'random' | '|integers|' | '|random|';
+/**
+ * Small integers -3..3 or random values; or, for the magnitude of results, those without their sign; or random values
+ * with one NaN in each operand.
+ */
+export type Values = 'integers' | 'random' | '|integers|' | '|random|' | 'poisoned';
 
 const threadCounts = [1, 2, 3];
 const inputGuard = 0xff; // reads of it give NaN
@@ -68,6 +71,8 @@ export function place(
       else if (operand.dtype === 'i32') view.setInt32(4 * i, v, true);
       else view.setUint8(i, v);
     }
+    if (values === 'poisoned' && operand.dtype === 'f32' && operand.n > 0)
+      view.setFloat32(4 * (mix(operand.n, seed) % operand.n), Number.NaN, true);
   }
   return { operand, image, offset, bytes };
 }
@@ -80,7 +85,7 @@ export interface Ran {
 
 /** Runs one op in buffers of its own. */
 export function runCase(info: OpInfo, one: OpCase, values: Values, misaligned: boolean): Ran {
-  const seed = seedOf(`${info.name} ${one.name} ${values.replaceAll('|', '')}`);
+  const seed = seedOf(`${info.name} ${one.name} ${values.includes('integers') ? 'integers' : 'random'}`);
   const placed = [
     ...one.in.map((o, i) => o && place(o, mix(i, seed), values, false, misaligned)),
     ...one.out.map((o, i) => o && place(o, mix(100 + i, seed), values, true, misaligned)),
@@ -219,6 +224,22 @@ export function differentBits(a: Ran, b: Ran, one: OpCase): string[] {
   return found;
 }
 
+/** Outputs that are NaN in one of two runs only. */
+export function differentNaNs(actual: Ran, expected: Ran, one: OpCase): string[] {
+  const found: string[] = [];
+  one.out.forEach((operand, o) => {
+    const left = region(actual, one.in.length + o);
+    const right = region(expected, one.in.length + o);
+    if (operand?.dtype !== 'f32' || !left || !right) return;
+    const a = viewAs('f32', left);
+    const e = viewAs('f32', right);
+    const at = a.findIndex((value, i) => Number.isNaN(value) !== Number.isNaN(e[i]));
+    if (at < 0) return;
+    found.push(`output ${o}: expected ${e[at]}, received ${a[at]} at ${indices(one.params, operand.n, at)}`);
+  });
+  return found;
+}
+
 /** Everything that is wrong with an op on one instruction set in one case; empty when nothing is. */
 export function checkCase(info: OpInfo, isa: InstructionSet, one: OpCase, bound: Bound): string[] {
   const found: string[] = [];
@@ -247,6 +268,10 @@ export function checkCase(info: OpInfo, isa: InstructionSet, one: OpCase, bound:
   const randomReference = on('reference', 'random', false);
   const magnitudes = magnitudesOf('|random|');
   note('random', wrongValues(random, randomReference, one, bound, magnitudes));
+
+  const poisoned = on(isa, 'poisoned', true);
+  note('NaN in the inputs', strayWrites(poisoned, one.in.length));
+  note('NaN in the inputs', differentNaNs(poisoned, on('reference', 'poisoned', true), one));
 
   for (const threads of threadCounts.slice(1)) {
     raw.setThreads(threads);

@@ -3,6 +3,7 @@ import { add, mul } from '../../src/ops/elementwise/binary.js';
 import * as ew from '../../src/ops/elementwise/elementwise.js';
 import * as red from '../../src/ops/reduce/reduce.js';
 import { reshape } from '../../src/ops/reshape.js';
+import { concat, pad, slice, split, transpose } from '../../src/ops/strided_copy/strided_copy.js';
 import { type Tensor, tensor } from '../../src/tensor/tensor.js';
 import type { Options } from './fixtures.js';
 import type { Nd } from './nd.js';
@@ -74,6 +75,11 @@ export const publicCalls: Readonly<Record<string, PublicCall>> = {
   argmax: one(({ x }, { axis }) => red.argMax(x!, axis!)),
   argmin: one(({ x }, { axis }) => red.argMin(x!, axis!)),
 
+  concat: one((inputs, { axis }) => concat(Object.values(inputs), axis)),
+  split: ({ x }, { axis, sizes }) => Object.fromEntries(split(x!, sizes!, axis).map((part, i) => [`y${i}`, part])),
+  slice: one(({ x }, { begin, size }) => slice(x!, begin!, size!)),
+  pad: one(({ x }, { paddings, value }) => pad(x!, paddings!, value)),
+  transpose: one(({ x }, { permutation }) => transpose(x!, permutation!)),
   reshape: one(({ x }, { shape }) => reshape(x!, shape!)),
 };
 
