@@ -25,7 +25,7 @@
 //       stats        f32 [segments, 2], optional
 //
 // Edges, accumulation and determinism are those of sgd_momentum_ema. A NaN gradient makes the element NaN.
-// Cost: 28 bytes a parameter, 8 more each for vMax and EMA; some 14 flops, a division and a square root: bound by
+// Cost: 28 bytes a parameter, 8 more each for vMax and EMA; 15 flops, a division and a square root among them: bound by
 // memory.
 // References: Kingma and Ba, "Adam", arXiv:1412.6980; Loshchilov and Hutter, "Decoupled weight decay regularization",
 // arXiv:1711.05101; Reddi et al., "On the convergence of Adam and beyond", arXiv:1904.09237.

@@ -27,7 +27,7 @@
 //       stats        f32 [segments, 2], optional
 //
 // Edges, accumulation and determinism are those of sgd_momentum_ema.
-// Cost: 20 bytes a parameter, 8 more each for meanGrad, momentum and EMA; some 10 to 18 flops, a division and a square
+// Cost: 20 bytes a parameter, 8 more each for meanGrad, momentum and EMA; 11 to 21 flops, a division and a square
 // root: bound by memory.
 // References: Tieleman and Hinton, "Lecture 6.5 - RMSProp", 2012; Graves, arXiv:1308.0850 (centered).
 #pragma once

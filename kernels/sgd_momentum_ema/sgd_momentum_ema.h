@@ -28,7 +28,7 @@
 // Edges: n = 0, no segments, empty segments and gaps between segments are fine; gaps are not touched. No written
 // operand may overlap another. Arithmetic in f32; norms in f32 over 1024 elements, then in double in a fixed order, so
 // results do not depend on the number of threads.
-// Cost: 28 bytes (4 read for the gradient, 8 each for weight, momentum and EMA) and 9 flops a parameter, 4 more with
+// Cost: 28 bytes (4 read for the gradient, 8 each for weight, momentum and EMA) and 10 flops a parameter, 4 more with
 // stats: bound by memory by far.
 // Reference: Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013;
 // torch.optim.SGD.
