@@ -5,6 +5,7 @@ import { writeSync } from 'node:fs';
 import fc from 'fast-check';
 import { opInfo, raw } from '../support/raw.js';
 import { accepted, opProperty } from './op_property.js';
+import { completed, publicOps, publicProperty } from './public_property.js';
 import { expectRefusal, isRefusal } from './refusal.js';
 
 const seed = Number(process.env.ANNEAL_FUZZ_SEED ?? 1);
@@ -241,11 +242,14 @@ property(
 
 for (const info of raw.ops()) property(`${info.name} with random parameters and operands`, 400, opProperty(info));
 
+for (const [op, cases] of publicOps()) property(`${op} of the library with any shapes`, 200, publicProperty(op, cases));
+
 raw.setThreads(2);
 for (const [name, runs, p] of properties) {
   writeSync(1, `${name}\n`);
   await fc.assert(p, { seed, numRuns: Math.ceil(runs * factor), endOnFailure: false });
 }
 for (const [op, count] of accepted) assert.ok(count > 0, `no random call of ${op} was ever accepted`);
+for (const [op, count] of completed) assert.ok(count > 0, `no random call of ${op} ever gave a result`);
 console.log('accepted', Object.fromEntries(accepted));
 assert.equal(raw.memory().liveBuffers, 0, 'buffers leaked');
