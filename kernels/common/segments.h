@@ -52,7 +52,8 @@ static inline void validateSegments(const Segment* segments, int64_t count, int6
 // of clipNorm: min(1, clipNorm / (norm + 1e-6)) as in torch.nn.utils.clip_grad_norm_. A NaN norm gives NaN.
 static inline float gradientFactor(float gradScale, float clipNorm, const float* normSquared) {
   if (normSquared == nullptr || !(clipNorm > 0.0f)) return gradScale;
-  const double norm = __builtin_fabs(static_cast<double>(gradScale)) * __builtin_sqrt(static_cast<double>(*normSquared));
+  const double root = __builtin_sqrt(static_cast<double>(*normSquared));
+  const double norm = __builtin_fabs(static_cast<double>(gradScale)) * root;
   const double clip = static_cast<double>(clipNorm) / (norm + 1e-6);
   return static_cast<float>(static_cast<double>(gradScale) * (clip > 1.0 ? 1.0 : clip));
 }
