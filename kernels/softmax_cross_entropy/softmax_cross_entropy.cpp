@@ -1,0 +1,66 @@
+// Contracts of softmax_cross_entropy and its backward.
+#include "softmax_cross_entropy.h"
+
+#include "../../native/core/check.h"
+
+namespace anneal {
+
+void softmax_cross_entropy_reference(const OpCall&);
+void softmax_cross_entropy_backward_reference(const OpCall&);
+
+namespace {
+
+int64_t checkParams(const SoftmaxCrossEntropyParams& p) {
+  check::range("dense", p.dense, 0, 1);
+  check::condition(p.labelSmoothing >= 0 && p.labelSmoothing <= 1, Code::range,
+                   "expected labelSmoothing in [0, 1], received %g", static_cast<double>(p.labelSmoothing));
+  check::condition(p.classes > 0 || p.rows == 0, Code::shape, "expected at least one class, received none");
+  return check::product("logits", p.rows, p.classes);
+}
+
+void checkSoftmaxCrossEntropy(const OpCall& call) {
+  const auto& p = call.as<SoftmaxCrossEntropyParams>();
+  const int64_t items = checkParams(p);
+  check::input(call, 0, "logits", items);
+  check::input(call, 1, "target", p.dense != 0 ? items : p.rows);
+  check::optionalInput(call, 2, "classWeights", p.classes);
+  check::output(call, 0, "loss", p.rows);
+  check::output(call, 1, "lse", p.rows);
+  check::output(call, 2, "weight", p.rows);
+  for (uint32_t out = 0; out < 3; ++out)
+    for (uint32_t in = 0; in < 3; ++in) check::distinct(call, out, in);
+}
+
+void checkSoftmaxCrossEntropyBackward(const OpCall& call) {
+  const auto& p = call.as<SoftmaxCrossEntropyParams>();
+  const int64_t items = checkParams(p);
+  check::input(call, 0, "logits", items);
+  check::input(call, 1, "lse", p.rows);
+  check::input(call, 2, "target", p.dense != 0 ? items : p.rows);
+  check::optionalInput(call, 3, "classWeights", p.classes);
+  check::input(call, 4, "dLoss", p.rows);
+  check::output(call, 0, "dlogits", items);
+  if (call.in[0].data != call.out[0].data) check::distinct(call, 0, 0);
+  for (uint32_t in = 1; in < 5; ++in) check::distinct(call, 0, in);
+}
+
+const Field kFields[] = {
+    ANNEAL_FIELD(SoftmaxCrossEntropyParams, rows, u32, 1),
+    ANNEAL_FIELD(SoftmaxCrossEntropyParams, classes, u32, 1),
+    ANNEAL_FIELD(SoftmaxCrossEntropyParams, dense, u32, 1),
+    ANNEAL_FIELD(SoftmaxCrossEntropyParams, labelSmoothing, f32, 1),
+    ANNEAL_FIELD(SoftmaxCrossEntropyParams, ignoreIndex, i32, 1),
+};
+
+}  // namespace
+
+OpDef softmax_cross_entropy_op() {
+  return {"softmax_cross_entropy", sizeof(SoftmaxCrossEntropyParams), kFields, 5, 2, 3, 3, 3,
+          checkSoftmaxCrossEntropy, softmax_cross_entropy_reference};
+}
+OpDef softmax_cross_entropy_backward_op() {
+  return {"softmax_cross_entropy_backward", sizeof(SoftmaxCrossEntropyParams), kFields, 5, 5, 5, 1, 1,
+          checkSoftmaxCrossEntropyBackward, softmax_cross_entropy_backward_reference};
+}
+
+}  // namespace anneal

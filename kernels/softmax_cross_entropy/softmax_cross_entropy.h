@@ -1,0 +1,31 @@
+// Cross-entropy of softmax(logits) against a target, row by row, with label smoothing e and class weights w (1 where
+// absent); PyTorch's semantics, C = classes, log p_c = x_c - lse, lse = ln sum e^x:
+//
+//   target i32 [rows], t:              loss = -(1 - e) w_t log p_t - e / C sum_c w_c log p_c,  weight = w_t
+//     t = ignoreIndex:                 loss = 0, weight = 0
+//   dense, target f32 [rows, classes]: loss = -sum_c w_c q_c log p_c, q_c = (1 - e) t_c + e / C, weight = 1
+//
+//   softmax_cross_entropy           in [logits, target, classWeights?], out [loss [rows], lse [rows], weight [rows]]
+//   softmax_cross_entropy_backward  in [logits, lse, target, classWeights?, dLoss [rows]], out [dlogits]
+//     with A = the sum of the coefficients of -log p_c and a_c that coefficient: dlogits_c = dLoss (A p_c - a_c)
+//
+// The mean reduction divides the sum of losses by the sum of weights. dlogits may be logits itself. A target
+// outside of [0, classes) other than ignoreIndex raises E_RANGE. No classes: only without rows.
+// The loss is taken from x - max x, so that it keeps its precision for large logits. Sums as in softmax.h.
+//
+// Flops: about 15 an item (the exponential). Bytes: 4 an item forward, 8 backward; dense targets 4 more each.
+#pragma once
+
+#include "../../native/core/op.h"
+
+namespace anneal {
+
+struct SoftmaxCrossEntropyParams {  // of both ops
+  uint32_t rows;
+  uint32_t classes;
+  uint32_t dense;  // 0 or 1
+  float labelSmoothing;
+  int32_t ignoreIndex;  // of targets that are not dense
+};
+
+}  // namespace anneal

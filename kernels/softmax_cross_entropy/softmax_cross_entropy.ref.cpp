@@ -1,0 +1,79 @@
+// Reference of softmax_cross_entropy: rows in double.
+#include <cmath>
+
+#include "softmax_cross_entropy.h"
+
+namespace anneal {
+namespace {
+
+// The coefficients a_c of -log p_c in the loss of one row.
+struct Coefficients {
+  const SoftmaxCrossEntropyParams& p;
+  const float* weights;
+  const int32_t* index;  // one of the two
+  const float* dense;
+
+  bool ignored() const { return index != nullptr && *index == p.ignoreIndex; }
+
+  double operator()(int64_t c) const {
+    if (ignored()) return 0;
+    const double w = weights != nullptr ? weights[c] : 1.0;
+    const double smoothing = p.labelSmoothing;
+    if (dense != nullptr) return w * ((1 - smoothing) * dense[c] + smoothing / p.classes);
+    return w * ((c == *index ? 1 - smoothing : 0) + smoothing / p.classes);
+  }
+};
+
+Coefficients rowOf(const OpCall& call, uint32_t target, uint32_t weights, int64_t r) {
+  const auto& p = call.as<SoftmaxCrossEntropyParams>();
+  const float* w = weights < call.nIn ? call.input<float>(weights) : nullptr;
+  if (p.dense != 0) return {p, w, nullptr, call.input<float>(target) + r * p.classes};
+  const int32_t* index = call.input<int32_t>(target) + r;
+  if (*index != p.ignoreIndex && (*index < 0 || static_cast<uint32_t>(*index) >= p.classes))
+    raise(Code::range, "expected targets in [0, %u), received %d in row %lld", p.classes, *index,
+          static_cast<long long>(r));
+  return {p, w, index, nullptr};
+}
+
+}  // namespace
+
+void softmax_cross_entropy_reference(const OpCall& call) {
+  const auto& p = call.as<SoftmaxCrossEntropyParams>();
+  for (int64_t r = 0; r < p.rows; ++r) {
+    const float* x = call.input<float>(0) + r * p.classes;
+    const Coefficients coefficient = rowOf(call, 1, 2, r);
+    double largest = -INFINITY, sum = 0, loss = 0;
+    for (int64_t c = 0; c < p.classes; ++c)
+      if (x[c] > largest) largest = x[c];
+    for (int64_t c = 0; c < p.classes; ++c) sum += std::exp(x[c] - largest);
+    for (int64_t c = 0; c < p.classes; ++c) {
+      const double a = coefficient(c);
+      const bool counts = coefficient.dense != nullptr || p.labelSmoothing > 0 || c == *coefficient.index;
+      if (counts && !coefficient.ignored()) loss += a * (std::log(sum) - (x[c] - largest));
+    }
+    double weight = 1;
+    if (coefficient.index != nullptr)
+      weight = coefficient.ignored() ? 0 : coefficient.weights != nullptr ? coefficient.weights[*coefficient.index] : 1;
+    call.output<float>(0)[r] = static_cast<float>(loss);
+    call.output<float>(1)[r] = static_cast<float>(largest + std::log(sum));
+    call.output<float>(2)[r] = static_cast<float>(weight);
+  }
+}
+
+void softmax_cross_entropy_backward_reference(const OpCall& call) {
+  const auto& p = call.as<SoftmaxCrossEntropyParams>();
+  for (int64_t r = 0; r < p.rows; ++r) {
+    const float* x = call.input<float>(0) + r * p.classes;
+    const double lse = call.input<float>(1)[r];
+    const double dLoss = call.input<float>(4)[r];
+    const Coefficients coefficient = rowOf(call, 2, 3, r);
+    double total = 0;
+    for (int64_t c = 0; c < p.classes; ++c) total += coefficient(c);
+    for (int64_t c = 0; c < p.classes; ++c) {
+      const double dx = coefficient.ignored() ? 0 : dLoss * (total * std::exp(x[c] - lse) - coefficient(c));
+      call.output<float>(0)[r * p.classes + c] = static_cast<float>(dx);
+    }
+  }
+}
+
+}  // namespace anneal
