@@ -1,4 +1,5 @@
 // Depthwise convolution on the CPU. See the header for the blocking.
+#include "../common/activation.h"
 #include "../common/math.h"
 #include "../common/parallel.h"
 #include "../common/simd.h"
@@ -27,10 +28,10 @@ static inline int64_t rowGrain(double rowWork) {
 }
 
 static inline vf activate(vf x, uint32_t activation) {
-  switch (activation) {
-    case 1: return x < vf{} ? vf{} : x;  // keeps NaN
-    case 2: return sigmoid(x);
-    case 3: return tanh(x);
+  switch (static_cast<Activation>(activation)) {
+    case Activation::relu: return x < vf{} ? vf{} : x;
+    case Activation::sigmoid: return sigmoid(x);
+    case Activation::tanh: return tanh(x);
     default: return x;
   }
 }

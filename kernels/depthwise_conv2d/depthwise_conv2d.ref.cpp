@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "../../native/core/op.h"
+#include "../common/activation.h"
 #include "depthwise_conv2d.h"
 
 namespace anneal {
@@ -10,10 +11,10 @@ namespace {
 using Params = DepthwiseConv2dParams;
 
 double activate(uint32_t activation, double x) {
-  switch (activation) {
-    case 1: return x > 0 || std::isnan(x) ? x : 0;
-    case 2: return 1 / (1 + std::exp(-x));
-    case 3: return std::tanh(x);
+  switch (static_cast<Activation>(activation)) {
+    case Activation::relu: return x < 0 ? 0 : x;
+    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
+    case Activation::tanh: return std::tanh(x);
     default: return x;
   }
 }
