@@ -57,11 +57,11 @@ async function buildCommonJs() {
     target: 'node20',
     format: 'cjs',
     define: { 'import.meta.url': 'importMetaUrl' },
-    banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
+    banner: { js: "'use strict';\nconst importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
     logLevel: 'warning',
   });
   for (const path of filesUnder(dist, '.d.ts')) {
-    if (!path.startsWith(out)) cpSync(path, join(out, relative(dist, path)));
+    if (!path.startsWith(out) && !path.startsWith(join(dist, 'cli'))) cpSync(path, join(out, relative(dist, path)));
   }
   writeFileSync(join(out, 'package.json'), '{ "type": "commonjs" }\n');
 }
