@@ -8,8 +8,19 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
 #ifndef ANNEAL_ISA
 #error "ANNEAL_ISA must name the instruction set's namespace"
+#endif
+
+// Before a loop with few, constant steps over an array of vectors: only once it is unrolled can those live in registers.
+#if defined(__clang__)
+#define ANNEAL_UNROLL _Pragma("unroll")
+#else
+#define ANNEAL_UNROLL _Pragma("GCC unroll 32")
 #endif
 
 namespace anneal::ANNEAL_ISA {
@@ -31,7 +42,7 @@ static inline vf load(const float* p) { return *reinterpret_cast<const vf_unalig
 static inline void store(float* p, vf v) { *reinterpret_cast<vf_unaligned*>(p) = v; }
 static inline vi loadi(const int32_t* p) { return *reinterpret_cast<const vi_unaligned*>(p); }
 static inline void storei(int32_t* p, vi v) { *reinterpret_cast<vi_unaligned*>(p) = v; }
-static inline vf splat(float x) { return vf{} + x; }
+static inline vf splat(float x) { return x - vf{}; }  // unlike 0 + x, this is x for -0 too, hence no instruction
 static inline vi splati(int32_t x) { return vi{} + x; }
 static inline vf select(vi mask, vf a, vf b) { return mask ? a : b; }
 static inline vf max(vf a, vf b) { return a > b ? a : b; }
@@ -39,18 +50,38 @@ static inline vf min(vf a, vf b) { return a < b ? a : b; }
 static inline vi bits(vf v) { return reinterpret_cast<vi>(v); }
 static inline vf fromBits(vi v) { return reinterpret_cast<vf>(v); }
 
-// The first n (0 <= n < kLanes) floats; the other lanes are `fill`.
+// The first n (0 <= n <= kLanes) floats; the other lanes are `fill`. Masked instructions where there are some: memory
+// beyond the n floats is not touched.
+#if defined(__AVX512F__)
 static inline vf loadPartial(const float* p, int n, float fill = 0.0f) {
-  alignas(64) float lanes[kLanes];
-  for (int i = 0; i < kLanes; ++i) lanes[i] = fill;
-  std::memcpy(lanes, p, static_cast<size_t>(n) * 4);
-  return load(lanes);
+  const auto mask = static_cast<__mmask16>((1u << n) - 1);
+  return reinterpret_cast<vf>(_mm512_mask_loadu_ps(reinterpret_cast<__m512>(splat(fill)), mask, p));
 }
 static inline void storePartial(float* p, vf v, int n) {
-  alignas(64) float lanes[kLanes];
-  store(lanes, v);
-  std::memcpy(p, lanes, static_cast<size_t>(n) * 4);
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), reinterpret_cast<__m512>(v));
 }
+#elif defined(__AVX__)
+static inline vi firstLanes(int n) { return vi{0, 1, 2, 3, 4, 5, 6, 7} < splati(n); }
+static inline vf loadPartial(const float* p, int n, float fill = 0.0f) {
+  const vi mask = firstLanes(n);
+  const vf v = reinterpret_cast<vf>(_mm256_maskload_ps(p, reinterpret_cast<__m256i>(mask)));
+  return select(mask, v, splat(fill));
+}
+static inline void storePartial(float* p, vf v, int n) {
+  _mm256_maskstore_ps(p, reinterpret_cast<__m256i>(firstLanes(n)), reinterpret_cast<__m256>(v));
+}
+#else
+static inline vf loadPartial(const float* p, int n, float fill = 0.0f) {
+  vf v = splat(fill);
+  for (int i = 0; i < kLanes; ++i)
+    if (i < n) v[i] = p[i];
+  return v;
+}
+static inline void storePartial(float* p, vf v, int n) {
+  for (int i = 0; i < kLanes; ++i)
+    if (i < n) p[i] = v[i];
+}
+#endif
 
 // Fixed pairwise order, so that the result is a function of the input alone.
 static inline float sum(vf v) {

@@ -26,15 +26,6 @@ struct Epilogue {
   bool accumulate = false;  // add to what C holds
 };
 
-static inline vf activate(vf x, Activation activation) {
-  switch (activation) {
-    case Activation::relu: return x < vf{} ? vf{} : x;
-    case Activation::sigmoid: return sigmoid(x);
-    case Activation::tanh: return tanh(x);
-    default: return x;
-  }
-}
-
 // What one register tile does with its sums.
 struct TileStore {
   float* c;
