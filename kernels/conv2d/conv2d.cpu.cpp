@@ -1,0 +1,250 @@
+// 2-D convolution on the CPU: implicit gemm in all three directions (windows.h, ../sgemm/gemm_engine.h).
+#include "conv2d.h"
+
+#include "windows.h"
+
+namespace anneal::ANNEAL_ISA {
+namespace {
+
+struct Shape {
+  int64_t n, h, w, c, oh, ow, oc, kh, kw, sh, sw, dh, dw, top, left, groups;
+  int64_t cg, og;  // channels of a group
+  int64_t hp, wp;  // what the windows cover
+
+  explicit Shape(const Conv2dParams& p)
+      : n(p.n), h(p.h), w(p.w), c(p.c), oh(p.oh), ow(p.ow), oc(p.oc), kh(p.kh), kw(p.kw), sh(p.strideH), sw(p.strideW),
+        dh(p.dilationH), dw(p.dilationW), top(p.padTop), left(p.padLeft), groups(p.groups), cg(c / groups),
+        og(oc / groups), hp((oh - 1) * sh + dh * (kh - 1) + 1), wp((ow - 1) * sw + dw * (kw - 1) + 1) {}
+
+  int64_t positions() const { return n * oh * ow; }
+};
+
+// The windows of the forward pass over the padded image, for positions of the output.
+struct ForwardWindows {
+  Padded image;
+  Grid grid;
+  Segments segments;
+};
+
+ForwardWindows forwardWindows(Exec& exec, const Shape& s, const float* x) {
+  const Padded image = padImages(exec, x, s.n, s.h, s.w, s.c, s.top, s.left, s.hp, s.wp);
+  const bool whole = s.groups == 1 && s.dw == 1;  // taps of a row of the window are neighbours
+  const int64_t count = whole ? s.kh : s.kh * s.kw;
+  auto* const offsets = static_cast<int64_t*>(exec.scratch(Exec::kShared, 3, static_cast<size_t>(count) * 8));
+  for (int64_t p = 0, i = 0; p < s.kh; ++p) {
+    if (whole) {
+      offsets[i++] = p * s.dh * image.w * s.c;
+      continue;
+    }
+    for (int64_t q = 0; q < s.kw; ++q) offsets[i++] = (p * s.dh * image.w + q * s.dw) * s.c;
+  }
+  return {image,
+          {s.oh, s.ow, image.h * image.w * s.c, s.sh * image.w * s.c, s.sw * s.c},
+          {offsets, whole ? s.kw * s.c : s.cg}};
+}
+
+void zero(float* to, int64_t count) { std::memset(to, 0, static_cast<size_t>(count) * 4); }
+
+// ---- backward-data ----
+
+// One axis of a phase: input positions first, first + stride, ... (count of them) whose gradient comes from the taps
+// kernel index `tap(t)` at output position q + shift(t), t < taps. Shifts ascend.
+struct PhaseAxis {
+  int64_t first, count, taps, tapFirst, tapStep, shiftFirst, shiftStep;
+
+  int64_t tap(int64_t t) const { return tapFirst - t * tapStep; }
+  int64_t shift(int64_t t) const { return shiftFirst + t * shiftStep; }
+};
+
+int64_t greatestCommonDivisor(int64_t a, int64_t b) {
+  while (b != 0) {
+    const int64_t rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
+}
+
+PhaseAxis phaseAxis(int64_t phase, int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t pad) {
+  PhaseAxis axis{};
+  axis.first = ((phase - pad) % stride + stride) % stride;
+  axis.count = axis.first < size ? ceilDiv(size - axis.first, stride) : 0;
+  // Taps k with k * dilation = phase (mod stride): one residue class, or none.
+  axis.tapStep = stride / greatestCommonDivisor(stride, dilation);
+  axis.shiftStep = axis.tapStep * dilation / stride;
+  int64_t lowest = 0;
+  while (lowest < axis.tapStep && lowest < kernel && (lowest * dilation - phase) % stride != 0) ++lowest;
+  if (lowest >= axis.tapStep || lowest >= kernel) return axis;
+  axis.taps = (kernel - 1 - lowest) / axis.tapStep + 1;
+  axis.tapFirst = lowest + (axis.taps - 1) * axis.tapStep;
+  // (first + pad - k dilation) is a multiple of the stride, of either sign.
+  axis.shiftFirst = (axis.first + pad - axis.tapFirst * dilation) / stride;
+  return axis;
+}
+
+// How much of the output's gradient, and of zeros around it, the phases of one axis look at.
+struct Reach {
+  int64_t before = 0, end = 0;
+};
+
+Reach reachOf(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t pad) {
+  Reach reach;
+  for (int64_t phase = 0; phase < stride; ++phase) {
+    const PhaseAxis axis = phaseAxis(phase, size, kernel, stride, dilation, pad);
+    if (axis.count == 0 || axis.taps == 0) continue;
+    if (-axis.shift(0) > reach.before) reach.before = -axis.shift(0);
+    const int64_t end = axis.count + axis.shift(axis.taps - 1);
+    if (end > reach.end) reach.end = end;
+  }
+  return reach;
+}
+
+// Rows of the phase's result [N, rows, columns, C/G], dense, to their places in dx.
+void scatter(Exec& exec, const Shape& s, const PhaseAxis& v, const PhaseAxis& u, const float* from, float* dx) {
+  parallelRange(exec, s.n * v.count, 1 + 32768 / (u.count * s.cg + 1), [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) {
+      float* to = dx + ((row / v.count * s.h + v.first + row % v.count * s.sh) * s.w + u.first) * s.c;
+      const float* source = from + row * u.count * s.cg;
+      for (int64_t j = 0; j < u.count; ++j, to += s.sw * s.c, source += s.cg)
+        std::memcpy(to, source, static_cast<size_t>(s.cg) * 4);
+    }
+  });
+}
+
+}  // namespace
+
+void conv2d(const OpCall& call) {
+  const auto& p = call.as<Conv2dParams>();
+  const Shape s(p);
+  if (s.positions() == 0) return;
+  const ForwardWindows windows = forwardWindows(call.exec, s, call.input<float>(0));
+  const float* const bias = call.nIn > 2 ? call.input<float>(2) : nullptr;
+  for (int64_t g = 0; g < s.groups; ++g) {
+    const WindowPacker packA{windows.image.data + g * s.cg, windows.grid, windows.segments};
+    const MatrixPacker<kTileColumns> packB{call.input<float>(1) + g * s.og, s.oc, true};
+    const Epilogue epilogue{bias == nullptr ? nullptr : bias + g * s.og, static_cast<Activation>(p.activation), false};
+    gemm(call.exec, s.positions(), s.og, s.kh * s.kw * s.cg, packA, packB, call.output<float>(0) + g * s.og, s.oc,
+         epilogue);
+  }
+}
+
+// Each of the strideH x strideW phases of the input is a convolution of dy, stride 1, with the taps that reach it: no
+// zeros are inserted and nothing is added up afterwards.
+void conv2d_backward_data(const OpCall& call) {
+  const Shape s(call.as<Conv2dParams>());
+  float* const dx = call.output<float>(0);
+  if (s.n * s.h * s.w == 0) return;
+  if (s.positions() == 0) return zero(dx, s.n * s.h * s.w * s.c);
+  const Reach v = reachOf(s.h, s.kh, s.sh, s.dh, s.top), u = reachOf(s.w, s.kw, s.sw, s.dw, s.left);
+  const int64_t rows = v.before + v.end, columns = u.before + u.end;
+  const Padded dy =
+      padImages(call.exec, call.input<float>(0), s.n, s.oh, s.ow, s.oc, v.before, u.before, rows, columns);
+
+  const bool direct = s.sh == 1 && s.sw == 1;  // one phase, whose rows are those of dx
+  const size_t phaseRows = static_cast<size_t>(s.n * ceilDiv(s.h, s.sh) * ceilDiv(s.w, s.sw));
+  const size_t tapBytes = static_cast<size_t>(s.kh * s.kw) * 8;
+  auto* const taps = static_cast<int64_t*>(call.exec.scratch(
+      Exec::kShared, 3, 2 * tapBytes + (direct ? 0 : phaseRows * static_cast<size_t>(s.cg) * 4)));
+  int64_t* const offsets = taps + s.kh * s.kw;
+  float* const dense = reinterpret_cast<float*>(offsets + s.kh * s.kw);
+
+  for (int64_t phase = 0; phase < s.sh * s.sw; ++phase) {
+    const PhaseAxis a = phaseAxis(phase / s.sw, s.h, s.kh, s.sh, s.dh, s.top);
+    const PhaseAxis b = phaseAxis(phase % s.sw, s.w, s.kw, s.sw, s.dw, s.left);
+    if (a.count == 0 || b.count == 0) continue;
+    const bool whole = s.groups == 1 && b.shiftStep == 1;
+    int64_t tapCount = 0, segmentCount = 0;
+    for (int64_t i = 0; i < a.taps; ++i)
+      for (int64_t j = 0; j < b.taps; ++j) {
+        taps[tapCount++] = a.tap(i) * s.kw + b.tap(j);
+        if (whole && j > 0) continue;
+        offsets[segmentCount++] = ((v.before + a.shift(i)) * dy.w + u.before + b.shift(j)) * s.oc;
+      }
+    const Grid grid{a.count, b.count, dy.h * dy.w * s.oc, dy.w * s.oc, s.oc};
+    const Segments segments{offsets, whole ? b.taps * s.oc : s.og};
+    for (int64_t g = 0; g < s.groups; ++g) {
+      const WindowPacker packA{dy.data + g * s.og, grid, segments};
+      const TransposedWeightPacker packB{call.input<float>(1) + g * s.og, taps, s.cg, s.og, s.oc};
+      float* const to = direct ? dx + g * s.cg : dense;
+      gemm(call.exec, s.n * a.count * b.count, s.cg, tapCount * s.og, packA, packB, to, direct ? s.c : s.cg, {});
+      if (!direct) scatter(call.exec, s, a, b, dense, dx + g * s.cg);
+    }
+  }
+}
+
+namespace {
+
+constexpr int64_t kParts = 16;                // partial sums of dw at most: enough for any thread count here
+constexpr int64_t kPositionsInPart = 1024;    // and at least this many positions in each
+constexpr int64_t kPartFloats = int64_t{1} << 22;  // 16 MB for all of them
+
+int64_t partsOf(const Shape& s, int64_t weights) {
+  const int64_t byWork = s.positions() / kPositionsInPart, bySpace = kPartFloats / (weights + s.oc);
+  const int64_t parts = least(kParts, least(byWork, bySpace));
+  return parts < 1 ? 1 : parts;
+}
+
+// Sums of the columns of dy over positions [begin, end).
+void sumRows(const float* dy, int64_t begin, int64_t end, int64_t oc, float* to) {
+  zero(to, oc);
+  for (int64_t r = begin; r < end; ++r) {
+    const float* const row = dy + r * oc;
+    int64_t o = 0;
+    for (; o + kLanes <= oc; o += kLanes) store(to + o, load(to + o) + load(row + o));
+    for (; o < oc; ++o) to[o] += row[o];
+  }
+}
+
+}  // namespace
+
+// dw[k, o] = sum over positions r of window(r, k) dy[r, o]: a product with the positions as depth, cut into parts whose
+// number follows from the shape and whose results are added in order.
+void conv2d_backward_weight(const OpCall& call) {
+  const Shape s(call.as<Conv2dParams>());
+  float* const dw = call.output<float>(0);
+  float* const db = call.nOut > 1 ? call.output<float>(1) : nullptr;
+  const int64_t window = s.kh * s.kw * s.cg, weights = window * s.oc;
+  if (s.positions() == 0) {
+    zero(dw, weights);
+    if (db != nullptr) zero(db, s.oc);
+    return;
+  }
+  const float* const dy = call.input<float>(1);
+  const int64_t parts = partsOf(s, weights), each = ceilDiv(s.positions(), parts);
+  if (parts == 1) {
+    const ForwardWindows windows = forwardWindows(call.exec, s, call.input<float>(0));
+    for (int64_t g = 0; g < s.groups; ++g)
+      gemm(call.exec, window, s.og, s.positions(),
+           TransposedWindowPacker{windows.image.data + g * s.cg, windows.grid, windows.segments, 0},
+           MatrixPacker<kTileColumns>{dy + g * s.og, s.oc, true}, dw + g * s.og, s.oc, {});
+    if (db != nullptr) sumRows(dy, 0, s.positions(), s.oc, db);
+    return;
+  }
+  // Slot 3 holds the segments, then the parts: ask for all of it before forwardWindows asks for less.
+  const int64_t stride = weights + s.oc;
+  const size_t segmentBytes = (static_cast<size_t>(s.kh * s.kw) * 8 + 63) / 64 * 64;
+  auto* const base = static_cast<std::byte*>(
+      call.exec.scratch(Exec::kShared, 3, segmentBytes + static_cast<size_t>(parts * stride) * 4));
+  const ForwardWindows windows = forwardWindows(call.exec, s, call.input<float>(0));
+  auto* const partial = reinterpret_cast<float*>(base + segmentBytes);
+  parallel(call.exec, parts, [&](int64_t part, int worker) {
+    const int64_t begin = part * each, end = least(s.positions(), begin + each);
+    float* const to = partial + part * stride;
+    if (begin >= end) return zero(to, stride);
+    for (int64_t g = 0; g < s.groups; ++g)
+      gemmSerial(call.exec, worker, window, s.og, end - begin,
+                 TransposedWindowPacker{windows.image.data + g * s.cg, windows.grid, windows.segments, begin},
+                 MatrixPacker<kTileColumns>{dy + begin * s.oc + g * s.og, s.oc, true}, to + g * s.og, s.oc, {});
+    if (db != nullptr) sumRows(dy, begin, end, s.oc, to + weights);
+  });
+  const int64_t total = db == nullptr ? weights : stride;
+  parallelRange(call.exec, total, 16384, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      float sum = partial[i];
+      for (int64_t part = 1; part < parts; ++part) sum += partial[part * stride + i];
+      (i < weights ? dw[i] : db[i - weights]) = sum;
+    }
+  });
+}
+
+}  // namespace anneal::ANNEAL_ISA
