@@ -33,7 +33,7 @@ struct Sizes {
   int64_t x, w, y, outChannels;
 };
 
-Sizes checkGeometry(const Params& p, Activation largestActivation) {
+Sizes checkGeometry(const Params& p, int64_t lastActivation) {
   check::range("n", p.n, 0, kLargest);
   check::range("h", p.h, 0, kLargest);
   check::range("w", p.w, 0, kLargest);
@@ -49,7 +49,7 @@ Sizes checkGeometry(const Params& p, Activation largestActivation) {
   check::range("dilationW", p.dilationW, 1, kLargest);
   check::range("padTop", p.padTop, 0, kLargest);
   check::range("padLeft", p.padLeft, 0, kLargest);
-  check::range("activation", p.activation, 0, static_cast<int64_t>(largestActivation));
+  check::range("activation", p.activation, 0, lastActivation);
   // The kernels compute positions in the padded row, times channels: keep those in 64 bits.
   const int64_t reach = static_cast<int64_t>(p.ow) * p.strideW + static_cast<int64_t>(p.kw) * p.dilationW;
   check::product("the padded row", reach + p.w + p.padLeft, p.c, p.m);
@@ -58,7 +58,7 @@ Sizes checkGeometry(const Params& p, Activation largestActivation) {
 }
 
 void checkForward(const OpCall& call) {
-  const Sizes sizes = checkGeometry(call.as<Params>(), Activation::tanh);
+  const Sizes sizes = checkGeometry(call.as<Params>(), kLastActivation);
   check::input(call, 0, "x", sizes.x);
   check::input(call, 1, "w", sizes.w);
   check::optionalInput(call, 2, "bias", sizes.outChannels);
@@ -67,7 +67,7 @@ void checkForward(const OpCall& call) {
 }
 
 void checkBackwardData(const OpCall& call) {
-  const Sizes sizes = checkGeometry(call.as<Params>(), Activation::none);
+  const Sizes sizes = checkGeometry(call.as<Params>(), 0);
   check::input(call, 0, "dy", sizes.y);
   check::input(call, 1, "w", sizes.w);
   check::output(call, 0, "dx", sizes.x);
@@ -76,7 +76,7 @@ void checkBackwardData(const OpCall& call) {
 }
 
 void checkBackwardWeight(const OpCall& call) {
-  const Sizes sizes = checkGeometry(call.as<Params>(), Activation::none);
+  const Sizes sizes = checkGeometry(call.as<Params>(), 0);
   check::input(call, 0, "x", sizes.x);
   check::input(call, 1, "dy", sizes.y);
   check::output(call, 0, "dw", sizes.w);

@@ -1,6 +1,5 @@
 // Depthwise convolution on the CPU. See the header for the blocking.
 #include "../common/activation.h"
-#include "../common/math.h"
 #include "../common/parallel.h"
 #include "../common/simd.h"
 #include "depthwise_conv2d.h"
@@ -27,15 +26,6 @@ static inline int64_t rowGrain(double rowWork) {
   return static_cast<int64_t>(kTaskWork / (rowWork > 1 ? rowWork : 1));
 }
 
-static inline vf activate(vf x, uint32_t activation) {
-  switch (static_cast<Activation>(activation)) {
-    case Activation::relu: return x < vf{} ? vf{} : x;
-    case Activation::sigmoid: return sigmoid(x);
-    case Activation::tanh: return tanh(x);
-    default: return x;
-  }
-}
-
 // One tap of a row: it reads pixel j * step + offset of the source for output pixel j, and weight column `column`.
 struct Tap {
   int64_t offset, column;
@@ -57,7 +47,7 @@ struct Row {
   const Tap* taps;
   int64_t tapCount;
   const float* bias;  // or nullptr
-  uint32_t activation;
+  Activation activation;
 };
 
 // Pixels j .. j + kPixels - 1, channels c .. c + kVectors * kLanes - 1; every tap lies inside the source.
@@ -284,6 +274,7 @@ void depthwise_conv2d(const OpCall& call) {
   const float* w = call.input<float>(1);
   const float* bias = call.nIn > 2 ? call.input<float>(2) : nullptr;
   float* y = call.output<float>(0);
+  const auto activation = static_cast<Activation>(p.activation);
 
   int64_t grain = rowGrain(rowWork(p, p.ow));
   if (p.m > 1 && grain < 8) grain = 8;  // each task repeats the rows its windows share with the task before
@@ -301,7 +292,7 @@ void depthwise_conv2d(const OpCall& call) {
       eachWindowRow(p, i / p.oh, i % p.oh, [&](int64_t row, int64_t ky, int64_t slot) {
         pairs[pairCount++] = {rows.row(row, slot), w + ky * p.kw * channels};
       });
-      const Row r{channels, p.w, p.strideW, 1, p.ow, pairs, pairCount, taps, p.kw, bias, p.activation};
+      const Row r{channels, p.w, p.strideW, 1, p.ow, pairs, pairCount, taps, p.kw, bias, activation};
       computeRow(r, taps + p.kw, y + i * p.ow * channels);
     }
   });
@@ -344,7 +335,7 @@ void depthwise_conv2d_backward_data(const OpCall& call) {
           if (left % p.strideW == 0) taps[tapCount++] = {left / p.strideW, kx};
         }
         const int64_t count = ceilDiv(p.w - phase, p.strideW);
-        const Row r{channels, p.ow, 1, p.strideW, count, pairs, pairCount, taps, tapCount, nullptr, 0};
+        const Row r{channels, p.ow, 1, p.strideW, count, pairs, pairCount, taps, tapCount, nullptr, Activation::none};
         computeRow(r, taps + p.kw, out + phase * channels);
       }
       if (!sums) continue;

@@ -1,6 +1,4 @@
 // The oracle of the depthwise convolutions.
-#include <cmath>
-
 #include "../../native/core/op.h"
 #include "../common/activation.h"
 #include "depthwise_conv2d.h"
@@ -9,15 +7,6 @@ namespace anneal {
 namespace {
 
 using Params = DepthwiseConv2dParams;
-
-double activate(uint32_t activation, double x) {
-  switch (static_cast<Activation>(activation)) {
-    case Activation::relu: return x < 0 ? 0 : x;
-    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
-    case Activation::tanh: return std::tanh(x);
-    default: return x;
-  }
-}
 
 // Calls f(iy, ix) with the image position that tap (ky, kx) of output (oy, ox) reads, if it lies in the image.
 template <class F> void atTap(const Params& p, int64_t oy, int64_t ox, int64_t ky, int64_t kx, const F& f) {
@@ -52,7 +41,7 @@ void depthwise_conv2d_reference(const OpCall& call) {
               atTap(p, oy, ox, ky, kx, [&](int64_t iy, int64_t ix) {
                 total += static_cast<double>(x[xIndex(p, n, iy, ix, k / p.m)]) * w[(ky * p.kw + kx) * channels + k];
               });
-          y[yIndex(p, n, oy, ox, k)] = static_cast<float>(activate(p.activation, total));
+          y[yIndex(p, n, oy, ox, k)] = static_cast<float>(activate(total, static_cast<Activation>(p.activation)));
         }
 }
 
