@@ -1,9 +1,19 @@
 // The ops of the fixtures, as calls of the public ops.
+
+import { batchNorm } from '../../src/ops/batch_norm/batch_norm.js';
+import { depthwiseConv2d } from '../../src/ops/depthwise_conv2d/depthwise_conv2d.js';
 import { add, mul } from '../../src/ops/elementwise/binary.js';
 import * as ew from '../../src/ops/elementwise/elementwise.js';
+import { embedding, gather } from '../../src/ops/gather/gather.js';
+import { layerNorm } from '../../src/ops/layer_norm/layer_norm.js';
+import { bceWithLogits, huber, l1, mse } from '../../src/ops/losses/losses.js';
+import { avgPool2d, globalAvgPool2d, globalMaxPool2d, maxPool2d } from '../../src/ops/pool2d/pool2d.js';
 import * as red from '../../src/ops/reduce/reduce.js';
 import { reshape } from '../../src/ops/reshape.js';
+import { logSoftmax, softmax } from '../../src/ops/softmax/softmax.js';
+import { softmaxCrossEntropy } from '../../src/ops/softmax_cross_entropy/softmax_cross_entropy.js';
 import { concat, pad, slice, split, transpose } from '../../src/ops/strided_copy/strided_copy.js';
+import type { WindowOptions } from '../../src/ops/window.js';
 import { type Tensor, tensor } from '../../src/tensor/tensor.js';
 import type { Options } from './fixtures.js';
 import type { Nd } from './nd.js';
@@ -20,7 +30,59 @@ const binary = (f: (a: Tensor, b: Tensor) => Tensor): PublicCall => one(({ a, b 
 const reduction = (f: (x: Tensor, axes?: red.Axes, options?: red.ReduceOptions) => Tensor): PublicCall =>
   one(({ x }, { axes, keepDims }) => f(x!, axes ?? undefined, { keepDims: keepDims ?? false }));
 
+/** Padding as the public ops take it. */
+function window({ stride, dilation, padding }: Options): WindowOptions {
+  const sides =
+    typeof padding === 'object'
+      ? ([
+          [padding[0], padding[1]],
+          [padding[2], padding[3]],
+        ] as const)
+      : padding;
+  return { ...(stride && { stride }), ...(dilation && { dilation }), ...(sides && { padding: sides }) };
+}
+
+/** The activation that is fused, if any. */
+function fused({ activation }: Options): { activation?: 'relu' | 'sigmoid' | 'tanh' } {
+  return activation === undefined || activation === 'none' ? {} : { activation };
+}
+
+function area({ size }: Options): [number, number] {
+  return [size![0]!, size![1]!];
+}
+
 export const publicCalls: Readonly<Record<string, PublicCall>> = {
+  depthwiseConv2d: one(({ x, w, b }, o) => depthwiseConv2d(x!, w!, { ...window(o), ...fused(o), bias: b ?? null })),
+  maxPool2d: one(({ x }, o) => maxPool2d(x!, area(o), window(o))),
+  avgPool2d: one(({ x }, o) => avgPool2d(x!, area(o), { ...window(o), countIncludePad: o.countIncludePad ?? false })),
+  globalAvgPool2d: unary(globalAvgPool2d),
+  globalMaxPool2d: unary(globalMaxPool2d),
+
+  softmax: one(({ x }, { axis }) => softmax(x!, axis)),
+  logSoftmax: one(({ x }, { axis }) => logSoftmax(x!, axis)),
+  softmaxCrossEntropy: one(({ logits, labels, weights }, { labelSmoothing, reduction }) =>
+    softmaxCrossEntropy(logits!, labels!, {
+      labelSmoothing: labelSmoothing ?? 0,
+      reduction: reduction!,
+      ...(weights && { classWeights: weights }),
+    }),
+  ),
+  mse: one(({ prediction, target }, { reduction }) => mse(prediction!, target!, { reduction: reduction! })),
+  l1: one(({ prediction, target }, { reduction }) => l1(prediction!, target!, { reduction: reduction! })),
+  huber: one(({ prediction, target }, { reduction, delta }) =>
+    huber(prediction!, target!, { reduction: reduction!, delta: delta! }),
+  ),
+  bceWithLogits: one(({ logits, target }, { reduction }) => bceWithLogits(logits!, target!, { reduction: reduction! })),
+  layerNorm: one(({ x, gamma, beta }, { epsilon }) => layerNorm(x!, { gamma: gamma!, beta: beta!, epsilon: epsilon! })),
+  batchNorm: ({ x, gamma, beta, runningMean, runningVar }, { training, momentum, epsilon }) => {
+    const statistics = { runningMean: runningMean!, runningVar: runningVar! };
+    const options = { training: training!, momentum: momentum!, epsilon: epsilon! };
+    const y = batchNorm(x!, { gamma: gamma!, beta: beta!, ...statistics, ...options });
+    return { y, ...statistics }; // which were updated in place
+  },
+  embedding: one(({ table, ids }) => embedding(table!, ids!)),
+  gather: one(({ x, indices }, { axis }) => gather(x!, indices!, axis)),
+
   neg: unary(ew.neg),
   abs: unary(ew.abs),
   exp: unary(ew.exp),
