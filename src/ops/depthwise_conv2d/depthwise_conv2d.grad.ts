@@ -3,33 +3,26 @@
 import type { Backward } from '../../autograd/tape.js';
 import type { Shape } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { broadcastTo, reluGrad, sigmoidGrad, tanhGrad } from '../elementwise/binary.js';
+import { activationGrad, type FusedActivation } from '../activation.js';
+import { broadcastTo } from '../elementwise/binary.js';
 import { sum } from '../reduce/reduce.js';
 import {
   backwardData,
   backwardWeight,
-  type DepthwiseActivation,
   type DepthwiseGeometry,
   forward,
 } from './depthwise_conv2d.js';
-
-const activationGrads: Record<DepthwiseActivation, (y: Tensor, dy: Tensor) => Tensor> = {
-  none: (_y, dy) => dy,
-  relu: reluGrad,
-  sigmoid: sigmoidGrad,
-  tanh: tanhGrad,
-};
 
 /** Of y = activation(conv(x, w) + bias), with respect to x, w and bias. */
 export function convolutionRule(
   x: Tensor,
   w: Tensor,
   y: Tensor,
-  activation: DepthwiseActivation,
+  activation: FusedActivation,
   geometry: DepthwiseGeometry,
 ): Backward {
   return (dy, [needsX = false, needsW = false, needsBias = false]) => {
-    const dz = activationGrads[activation](y, dy); // [N,OH,OW,C*M], before the activation
+    const dz = activationGrad(activation, y, dy); // [N,OH,OW,C*M], before the activation
     const weights = needsW ? backwardWeight(x, dz, geometry, needsBias) : null; // [KH,KW,C,M], [C*M]
     const dbias = weights ? weights.dbias : needsBias ? sum(dz, [0, 1, 2]) : null; // [C*M]
     return [needsX ? backwardData(dz, w, geometry) : null, weights?.dw ?? null, dbias];

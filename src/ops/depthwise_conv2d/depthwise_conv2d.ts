@@ -4,6 +4,7 @@ import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
 import { formatShape, sameShape } from '../../tensor/shape.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
+import { activationCode, type FusedActivation } from '../activation.js';
 import { dispatch, expectDType, expectRank } from '../dispatch.js';
 import { type WindowOptions, windowOf } from '../window.js';
 import {
@@ -40,16 +41,11 @@ export const depthwiseConv2dBackwardWeightParams = struct('depthwise_conv2d_back
 /** The parameters of one call, all but the activation. */
 export type DepthwiseGeometry = Readonly<Record<Exclude<keyof typeof fields, 'activation'>, number>>;
 
-const activations = ['none', 'relu', 'sigmoid', 'tanh'] as const;
-
-/** What the kernel can apply before it stores. */
-export type DepthwiseActivation = (typeof activations)[number];
-
 export interface DepthwiseConv2dOptions extends WindowOptions {
   /** [C*M], added before the activation. */
   readonly bias?: Tensor | null;
   /** Applied in registers. Default 'none'. */
-  readonly activation?: DepthwiseActivation;
+  readonly activation?: FusedActivation;
 }
 
 /**
@@ -78,13 +74,7 @@ export function depthwiseConv2d(x: Tensor, w: Tensor, options: DepthwiseConv2dOp
       throw new AnnealError('E_SHAPE', `${op}: expected bias [${c * m}], received ${formatShape(bias.shape)}`);
     }
   }
-  const code = activations.indexOf(activation);
-  if (code < 0) {
-    throw new AnnealError(
-      'E_ARGUMENT',
-      `${op}: expected activation to be one of ${activations.join(', ')}, received ${String(activation)}`,
-    );
-  }
+  const code = activationCode(op, activation);
   const window = windowOf(op, [height, width], [kernelH, kernelW], options);
   const geometry = { ...window, n, h: height, w: width, c, m };
   const y = empty([n, geometry.oh, geometry.ow, c * m], 'f32', x.device);

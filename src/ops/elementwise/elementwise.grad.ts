@@ -38,6 +38,7 @@ import {
   sigmoid,
   sin,
   square,
+  tanh,
   type UnaryConstants,
 } from './unary.js';
 import { where } from './where.js';
@@ -49,6 +50,8 @@ interface UnaryRule {
 }
 
 const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
+const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
+const GELU_CUBIC = 0.044715;
 const INVERSE_SQRT_2PI = 1 / Math.sqrt(2 * Math.PI);
 
 const fromX = (backward: UnaryRule['backward']): UnaryRule => ({ saves: 'x', backward });
@@ -177,13 +180,15 @@ export const binaryGrads: Partial<Record<BinaryName, BinaryRule>> = {
     (x, d) => geluGrad(x, d),
     (d, x, g) => mul(d, mul(g, mul(affine(exp(affine(square(x), -0.5)), INVERSE_SQRT_2PI), affine(square(x), -1, 2)))),
   ),
+  // With u = k (x + c x^3), t = tanh u: g ((1 + t) / 2 + x / 2 (1 - t^2) u'); by x, g (1 - t^2) (u' + x / 2 (u'' - 2 t u'^2))
   gelu_tanh_grad: helper(
     (x, d) => geluTanhGrad(x, d),
-    () => {
-      throw new AnnealError(
-        'E_ARGUMENT',
-        'geluTanh: expected one differentiation, its second derivative is not available; use gelu',
-      );
+    (d, x, g) => {
+      const x2 = square(x);
+      const t = tanh(mul(x, affine(x2, SQRT_2_OVER_PI * GELU_CUBIC, SQRT_2_OVER_PI)));
+      const slope = affine(x2, 3 * SQRT_2_OVER_PI * GELU_CUBIC, SQRT_2_OVER_PI);
+      const bend = sub(affine(x, 6 * SQRT_2_OVER_PI * GELU_CUBIC), mul(affine(t, 2), square(slope)));
+      return mul(d, tanhGrad(t, mul(g, add(slope, mul(affine(x, 0.5), bend)))));
     },
   ),
 };

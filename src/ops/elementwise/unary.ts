@@ -84,7 +84,7 @@ export const sigmoid = real('sigmoid');
 export const relu = keeping('relu');
 /** x/2 (1 + erf(x / sqrt 2)). Hendrycks and Gimpel 2016, arXiv:1606.08415. */
 export const gelu = real('gelu');
-/** gelu's tanh approximation; its second derivative is not available. */
+/** gelu's tanh approximation. */
 export const geluTanh = real('gelu_tanh');
 /** x sigmoid(x). */
 export const silu = real('silu');
