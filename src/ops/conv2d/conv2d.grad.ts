@@ -3,8 +3,8 @@
 import type { Backward } from '../../autograd/tape.js';
 import type { Shape } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
+import { activationGrad, type FusedActivation } from '../activation.js';
 import { broadcastTo } from '../elementwise/binary.js';
-import { activationGrads, type FusedActivation } from '../fused_activation.js';
 import { sum } from '../reduce/reduce.js';
 import { backwardData, backwardWeight, type Conv2dGeometry, forward } from './conv2d.js';
 
@@ -17,7 +17,7 @@ export function convolutionRule(
   geometry: Conv2dGeometry,
 ): Backward {
   return (dy, [needsX = false, needsW = false, needsBias = false]) => {
-    const dz = activationGrads[activation](y, dy); // [N,OH,OW,OC], before the activation
+    const dz = activationGrad(activation, y, dy); // [N,OH,OW,OC], before the activation
     const weights = needsW ? backwardWeight(x, dz, geometry, needsBias) : null; // [KH,KW,C/G,OC], [OC]
     const dbias = weights ? weights.dbias : needsBias ? sum(dz, [0, 1, 2]) : null; // [OC]
     return [needsX ? backwardData(dz, w, geometry) : null, weights?.dw ?? null, dbias];

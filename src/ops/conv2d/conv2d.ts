@@ -4,9 +4,9 @@ import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
 import { formatShape, sameShape } from '../../tensor/shape.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
+import { activationCode, type FusedActivation } from '../activation.js';
 import { depthwiseConv2d } from '../depthwise_conv2d/depthwise_conv2d.js';
 import { dispatch, expectDType, expectRank } from '../dispatch.js';
-import { activationCode, type FusedActivation } from '../fused_activation.js';
 import { reshape } from '../reshape.js';
 import { type WindowOptions, windowOf } from '../window.js';
 import { backwardDataRule, backwardWeightRule, biasSumRule, convolutionRule, forwardRule } from './conv2d.grad.js';
@@ -61,7 +61,10 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}): Tenso
   const [n = 0, height = 0, width = 0, c = 0] = x.shape;
   const [kernelH = 0, kernelW = 0, channels = 0, oc = 0] = w.shape;
   if (!Number.isInteger(groups) || groups < 1 || c % groups !== 0 || oc % groups !== 0) {
-    throw new AnnealError('E_SHAPE', `conv2d: expected channels divisible by groups, received ${c} in, ${oc} out, ${groups} groups`);
+    throw new AnnealError(
+      'E_SHAPE',
+      `conv2d: expected channels divisible by groups, received ${c} in, ${oc} out, ${groups} groups`,
+    );
   }
   if (channels !== c / groups || channels < 1 || oc < 1 || kernelH < 1 || kernelW < 1) {
     throw new AnnealError(

@@ -1,7 +1,7 @@
 // Backward rules of matrix products, made of matrix products, so that they hold to any order.
 import type { Backward } from '../../autograd/tape.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { activationGrads, type FusedActivation } from '../fused_activation.js';
+import { activationGrad, type FusedActivation } from '../activation.js';
 import { sumTo } from '../reduce/sum_to.js';
 import { matmul } from './sgemm.js';
 
@@ -15,9 +15,14 @@ export interface MatmulForm {
  * Of y = activation(op(a) op(b) + bias), with respect to a, b and bias. op(a) [...,M,K], op(b) [...,K,N]; where one matrix
  * served a whole batch, its gradient is the sum over the batch.
  */
-export function matmulRule(a: Tensor, b: Tensor, y: Tensor, { transposeA, transposeB, activation }: MatmulForm): Backward {
+export function matmulRule(
+  a: Tensor,
+  b: Tensor,
+  y: Tensor,
+  { transposeA, transposeB, activation }: MatmulForm,
+): Backward {
   return (dy, [needsA = false, needsB = false, needsBias = false]) => {
-    const dz = activationGrads[activation](y, dy); // [...,M,N], before the activation
+    const dz = activationGrad(activation, y, dy); // [...,M,N], before the activation
     const da = (): Tensor =>
       transposeA
         ? matmul(b, dz, { transposeA: transposeB, transposeB: true }) // op(b) dz^T: [...,K,M]

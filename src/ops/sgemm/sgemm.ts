@@ -4,9 +4,9 @@ import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
 import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from '../../tensor/shape.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
+import { activationCode, type FusedActivation } from '../activation.js';
 import { dispatch, expectDType } from '../dispatch.js';
 import { broadcastTo } from '../elementwise/binary.js';
-import { activationCode, type FusedActivation } from '../fused_activation.js';
 import { reshape } from '../reshape.js';
 import { matmulRule } from './sgemm.grad.js';
 
@@ -42,7 +42,10 @@ export interface LinearOptions {
 function matrixOf(name: string, x: Tensor, transposed: boolean): readonly [rows: number, columns: number] {
   const [rows, columns] = x.shape.slice(-2);
   if (rows === undefined || columns === undefined) {
-    throw new AnnealError('E_SHAPE', `matmul: expected ${name} to have 2 dimensions or more, received ${formatShape(x.shape)}`);
+    throw new AnnealError(
+      'E_SHAPE',
+      `matmul: expected ${name} to have 2 dimensions or more, received ${formatShape(x.shape)}`,
+    );
   }
   return transposed ? [columns, rows] : [rows, columns];
 }
@@ -114,7 +117,12 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
  * A dense layer: y = activation(x w + bias), x [...,K], w [K,N], bias [N] or null, y [...,N].
  * @throws E_SHAPE, E_DTYPE, E_ARGUMENT
  */
-export function linear(x: Tensor, w: Tensor, bias: Tensor | null = null, { activation = 'none' }: LinearOptions = {}): Tensor<'f32'> {
+export function linear(
+  x: Tensor,
+  w: Tensor,
+  bias: Tensor | null = null,
+  { activation = 'none' }: LinearOptions = {},
+): Tensor<'f32'> {
   const [k, n] = w.shape;
   if (w.rank !== 2 || k === undefined || n === undefined || x.rank < 1 || x.shape.at(-1) !== k) {
     throw new AnnealError(
