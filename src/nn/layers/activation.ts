@@ -2,10 +2,8 @@ import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 import type { Shape } from '../../tensor/shape.js';
 import { elu, gelu, leakyRelu, relu, sigmoid, silu, softplus, tanh } from '../../ops/elementwise/elementwise.js';
+import type { FusedActivation } from '../../ops/activation.js';
 import { softmax } from '../../ops/softmax/softmax.js';
-
-/** Activations that matmul and convolution apply in registers, before the result is stored. */
-export type FusedActivation = 'relu' | 'sigmoid' | 'tanh';
 
 const functions = {
   relu,
@@ -23,7 +21,7 @@ export type Activation = keyof typeof functions;
 
 /** Splits an activation into the part a kernel can fuse and the function to apply afterwards. */
 export function splitActivation(name: Activation | undefined): {
-  fused?: FusedActivation;
+  fused?: Exclude<FusedActivation, 'none'>;
   after?: (x: Tensor) => Tensor;
 } {
   if (name === undefined) return {};

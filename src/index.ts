@@ -1,0 +1,20 @@
+/**
+ * anneal: train neural networks in Node.js.
+ *
+ *   import { data, nn, optim, schedule, train } from 'anneal';
+ */
+export * as autograd from './autograd/index.js';
+export * as data from './data/index.js';
+export * as device from './device.js';
+export { AnnealError, type ErrorCode } from './errors.js';
+export * as io from './io/index.js';
+export * as nn from './nn/index.js';
+export * as ops from './ops/index.js';
+export * as optim from './optim/index.js';
+export * as report from './report/index.js';
+export * as schedule from './schedule/index.js';
+export type { DType } from './tensor/dtype.js';
+export { keep, scope } from './tensor/scope.js';
+export type { Shape } from './tensor/shape.js';
+export { Tensor, type TensorOptions, tensor } from './tensor/tensor.js';
+export * as train from './train/index.js';
