@@ -26,12 +26,15 @@ async function build(name: string, targets: readonly string[], options: readonly
 /** Runs the conformance driver on every case table; it fails when a case does. */
 async function conformance(command: readonly [string, ...string[]], isas: readonly string[]): Promise<void> {
   await withFolder(async (folder) => {
-    const cases = join(folder, 'cases.bin');
-    const count = writeNativeCases(cases);
+    const path = join(folder, 'cases.bin');
+    const { cases, withOutput } = writeNativeCases(path);
     const [program, ...first] = command;
     const env = { ...process.env, UBSAN_OPTIONS: 'print_stacktrace=1', ASAN_OPTIONS: 'detect_leaks=1' };
-    const printed = await runProgram(program, [...first, cases, ...isas], { env });
-    assert.ok(printed.includes(`${count * isas.length} cases, 0 failed`), printed);
+    const printed = await runProgram(program, [...first, path, ...isas], { env });
+    assert.ok(`\n${printed}`.endsWith(`\n${cases * isas.length} cases, 0 failed\n`), printed);
+    // The driver must see an error that is there.
+    const planted = runProgram(program, [...first, path, 'planted'], { env });
+    await assert.rejects(planted, new RegExp(`\n${cases} cases, ${withOutput} failed\n`));
   });
 }
 

@@ -68,17 +68,24 @@ function writeCase(out: Writer, info: OpInfo, one: OpCase, bound: Bound, values:
   });
 }
 
-/** Every case twice: with small integers and with random values. Gives the number of cases written. */
-export function writeNativeCases(path: string): number {
+export interface Written {
+  readonly cases: number;
+  /** Of these, how many have an output that is not empty. */
+  readonly withOutput: number;
+}
+
+/** Writes every case twice: with small integers and with random values. */
+export function writeNativeCases(path: string): Written {
   const out = new Writer();
   const tables = [...readCaseTables().values()];
-  const count = 2 * tables.reduce((sum, table) => sum + table.cases.length, 0);
-  out.u32(count);
+  const all = tables.flatMap((table) => table.cases);
+  const withOutput = all.filter((one) => one.out.some((operand) => operand && operand.n > 0));
+  out.u32(2 * all.length);
   for (const table of tables) {
     const info = opInfo(table.op);
     for (const one of table.cases)
       for (const values of ['integers', 'random'] as const) writeCase(out, info, one, one.bound ?? table.bound, values);
   }
   writeFileSync(path, out.bytes());
-  return count;
+  return { cases: 2 * all.length, withOutput: 2 * withOutput.length };
 }
