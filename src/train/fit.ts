@@ -17,6 +17,7 @@ import {
 } from './events.js';
 import {
   evaluateObjective,
+  readAndDispose,
   type Loss,
   Meter,
   type MetricName,
@@ -204,15 +205,16 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
       if (optimizer === null) break;
       const step = this.#step + 1;
       const lr = optimizer.lr(this.#step);
-      const result = scope(() => {
+      const results = scope(() => {
         const { x, y } = toDevice(batch, data.normalize);
         const output = this.#model.forward(x, { training: true, seed, step: this.#step });
-        const { loss, results } = measure(this.#objective, output, y);
+        const measured = measure(this.#objective, output, y);
         optimizer.zeroGrad();
-        backward(loss);
+        backward(measured.loss);
         optimizer.step(this.#step);
-        return results.data();
+        return measured.results;
       });
+      const result = readAndDispose(results);
       this.#step = step;
       const wanted = this.#options.callbacks?.some((callback) => callback.wantsUpdateRatios?.(step)) ?? false;
       const total = data.batchesPerEpoch === undefined ? undefined : data.batchesPerEpoch * epochs;

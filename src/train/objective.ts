@@ -105,6 +105,13 @@ export class Meter {
   }
 }
 
+/** The values of a tensor whose memory is given back as soon as the copy is enqueued. */
+export function readAndDispose(tensor: Tensor<'f32'>): Promise<Float32Array> {
+  const values = tensor.data();
+  tensor.dispose();
+  return values;
+}
+
 /** Batches whose results may be on their way while the next is enqueued. */
 const IN_FLIGHT = 4;
 
@@ -117,12 +124,13 @@ export async function evaluateObjective(model: Module, data: Loader, objective: 
     if (next) meter.add(await next.result, next.size);
   };
   for await (const batch of data.epoch(0)) {
-    const result = noGrad(() =>
+    const results = noGrad(() =>
       scope(() => {
         const { x, y } = toDevice(batch, data.normalize);
-        return measure(objective, model.forward(x, evaluation), y).results.data();
+        return measure(objective, model.forward(x, evaluation), y).results;
       }),
     );
+    const result = readAndDispose(results);
     result.catch(() => undefined);
     queue.push({ result, size: batch.size });
     if (queue.length >= IN_FLIGHT) await finish();
