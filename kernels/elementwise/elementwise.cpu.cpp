@@ -236,6 +236,9 @@ template <int N>
 Broadcast<N> broadcastOf(const OpCall& call, uint32_t rank, const uint32_t* dims, const uint32_t* const (&strides)[N],
                          const int32_t* scalars, const int32_t* (&in)[N]) {
   Broadcast<N> shape;
+  for (uint32_t d = 0; d < rank; ++d)
+    if (dims[d] == 0) shape.count = 0;
+  if (shape.count == 0) return shape;  // the other sizes may be anything
   bool present[N];
   for (int k = 0; k < N; ++k) {
     const auto i = static_cast<uint32_t>(k);

@@ -178,6 +178,8 @@ int32_t binaryInteger(BinaryCode code, int32_t a, int32_t b) {
 }
 
 int64_t itemCount(const uint32_t* dims, uint32_t rank) {
+  for (uint32_t d = 0; d < rank; ++d)
+    if (dims[d] == 0) return 0;  // the other sizes may be anything
   int64_t n = 1;
   for (uint32_t d = 0; d < rank; ++d) n *= dims[d];
   return n;

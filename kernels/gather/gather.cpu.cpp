@@ -68,11 +68,11 @@ void gather_backward(const OpCall& call) {
     });
     return;
   }
-  const int64_t grain = small ? rows : (rows + kRowRanges - 1) / kRowRanges;
-  if (rows == 0) {  // no range has a task, but an index would still be wrong
+  if (rows == 0 || width == 0) {  // nothing to add, but an index may still be wrong
     scatter(p, indices, dy, dtable, 0, 0, 0, width);
     return;
   }
+  const int64_t grain = small ? rows : (rows + kRowRanges - 1) / kRowRanges;
   parallelRange(call.exec, rows, grain, [&](int64_t begin, int64_t end, int) {
     scatter(p, indices, dy, dtable, begin, end, 0, width);
   });

@@ -31,6 +31,7 @@ void gather_backward_reference(const OpCall& call) {
   const int64_t width = p.width;
   float* dtable = call.output<float>(0);
   for (int64_t i = 0; i < p.count; ++i) checkedIndex(call.input<int32_t>(0), i, p.rows);
+  if (width == 0) return;
   for (int64_t r = 0; r < p.rows; ++r) {
     for (int64_t c = 0; c < width; ++c) {
       double sum = 0;

@@ -42,14 +42,27 @@ struct Plan {
   int64_t length = 1;    // items folded into each output
 };
 
+// The product of the dimensions that are reduced, or kept; 0 if one is, whatever the others are.
+int64_t sizeOf(const ReduceParams& p, bool reduced) {
+  const auto counts = [&](uint32_t d) { return ((p.axes >> d & 1) != 0) == reduced; };
+  for (uint32_t d = 0; d < p.rank; ++d)
+    if (counts(d) && p.dims[d] == 0) return 0;
+  int64_t n = 1;
+  for (uint32_t d = 0; d < p.rank; ++d)
+    if (counts(d)) n *= p.dims[d];
+  return n;
+}
+
 Plan planOf(const ReduceParams& p) {
   int64_t dims[kReduceRank];
   bool isReduced[kReduceRank];
   int rank = 0;
   Plan plan;
+  plan.length = sizeOf(p, true);
+  plan.outputs = sizeOf(p, false);
+  if (plan.length == 0 || plan.outputs == 0) return plan;
   for (uint32_t d = 0; d < p.rank; ++d) {
     const bool reduced = (p.axes >> d & 1) != 0;
-    (reduced ? plan.length : plan.outputs) *= p.dims[d];
     if (p.dims[d] == 1) continue;
     if (rank > 0 && isReduced[rank - 1] == reduced) {
       dims[rank - 1] *= p.dims[d];

@@ -21,6 +21,8 @@ int64_t offsetOf(const ReduceParams& p, int64_t i, bool reduced) {
 }
 
 int64_t itemCount(const ReduceParams& p, bool reduced) {
+  for (uint32_t d = 0; d < p.rank; ++d)
+    if (((p.axes >> d & 1) != 0) == reduced && p.dims[d] == 0) return 0;  // the other sizes may be anything
   int64_t n = 1;
   for (uint32_t d = 0; d < p.rank; ++d)
     if (((p.axes >> d & 1) != 0) == reduced) n *= p.dims[d];
@@ -39,6 +41,7 @@ void reduce_reference(const OpCall& call) {
   const auto& p = call.as<ReduceParams>();
   const auto code = static_cast<ReduceCode>(p.code);
   const int64_t outputs = itemCount(p, false);
+  if (outputs == 0) return;
   const int64_t length = itemCount(p, true);
   for (int64_t k = 0; k < outputs; ++k) {
     const int64_t base = offsetOf(p, k, false);

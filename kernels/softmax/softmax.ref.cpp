@@ -8,6 +8,7 @@ namespace anneal {
 void softmax_reference(const OpCall& call) {
   const auto& p = call.as<SoftmaxParams>();
   const int64_t cols = p.cols;
+  if (cols == 0) return;
   for (int64_t r = 0; r < p.rows; ++r) {
     const float* x = call.input<float>(0) + r * cols;
     float* y = call.output<float>(0) + r * cols;
@@ -25,6 +26,7 @@ void softmax_reference(const OpCall& call) {
 void softmax_backward_reference(const OpCall& call) {
   const auto& p = call.as<SoftmaxParams>();
   const int64_t cols = p.cols;
+  if (cols == 0) return;
   for (int64_t r = 0; r < p.rows; ++r) {
     const float* y = call.input<float>(0) + r * cols;
     const float* dy = call.input<float>(1) + r * cols;

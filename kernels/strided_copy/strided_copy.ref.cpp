@@ -17,8 +17,10 @@ int64_t offsetOf(const StridedCopyParams& p, const int32_t* strides, uint32_t of
 
 void strided_copy_reference(const OpCall& call) {
   const auto& p = call.as<StridedCopyParams>();
+  for (uint32_t d = 0; d < p.rank; ++d)
+    if (p.dims[d] == 0) return;  // the other sizes may be anything
   int64_t count = 1;
-  for (uint32_t d = 0; d < p.rank; ++d) count = p.dims[d] == 0 ? 0 : count * p.dims[d];
+  for (uint32_t d = 0; d < p.rank; ++d) count *= p.dims[d];
   for (int64_t i = 0; i < count; ++i) {
     const int64_t from = offsetOf(p, p.inStrides, p.inOffset, i);
     const int64_t to = offsetOf(p, p.outStrides, p.outOffset, i);
