@@ -2,11 +2,11 @@
 import { record } from '../../autograd/tape.js';
 import { AnnealError } from '../../errors.js';
 import { dtypeCodes } from '../../tensor/dtype.js';
-import { broadcastShapes, formatShape, sameShape, type Shape } from '../../tensor/shape.js';
+import { broadcastShapes, formatShape, type Shape, sameShape } from '../../tensor/shape.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
 import { dispatch } from '../dispatch.js';
-import { reshape } from '../reshape.js';
 import { sumTo } from '../reduce/sum_to.js';
+import { reshape } from '../reshape.js';
 import { cast } from './cast.js';
 import { binaryGrads } from './elementwise.grad.js';
 import { type BinaryName, binaryCode, binaryParams, broadcastLoops } from './params.js';

@@ -3,7 +3,7 @@ import type { Backward } from '../../autograd/tape.js';
 import type { Shape } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { affine, broadcastTo, cast, div, equal, mul, where } from '../elementwise/elementwise.js';
-import { type Reduction, pad1, prod, sum } from './reduce.js';
+import { pad1, prod, type Reduction, sum } from './reduce.js';
 
 /** dx = scale dy. */
 export function sumBackward(shape: Shape, reduction: Reduction, scale: number): Backward {

@@ -1,6 +1,7 @@
 // Reductions over any set of axes (kernels/reduce/reduce.h).
-import { struct } from '../../backend/params.js';
+
 import { type Backward, record } from '../../autograd/tape.js';
+import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
 import { type DType, dtypeCodes } from '../../tensor/dtype.js';
 import { formatShape, normalizeAxes, normalizeAxis, type Shape, sizeOf } from '../../tensor/shape.js';

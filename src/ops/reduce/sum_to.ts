@@ -1,4 +1,4 @@
-import { sameShape, type Shape } from '../../tensor/shape.js';
+import { type Shape, sameShape } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { reshape } from '../reshape.js';
 import { sum } from './reduce.js';
