@@ -3,6 +3,8 @@
  *
  *   import { data, nn, optim, schedule, train } from 'anneal';
  */
+import './ops/methods.js';
+
 export * as autograd from './autograd/index.js';
 export * as data from './data/index.js';
 export * as device from './device.js';

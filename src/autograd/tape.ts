@@ -1,7 +1,7 @@
 // The tape: each result of a differentiable op points to a node, the node to the op's inputs and backward rule.
 // Reverse mode is then a walk over nodes from the newest to the oldest.
 import { AnnealError } from '../errors.js';
-import { sameShape, formatShape } from '../tensor/shape.js';
+import { formatShape, sameShape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /**

@@ -9,6 +9,11 @@ export type FieldValues<F extends Record<string, FieldSpec>> = {
   [K in keyof F]?: F[K] extends ScalarType ? number | boolean : ArrayLike<number>;
 };
 
+/** Every field of a struct, as it was encoded. */
+export type DecodedValues<F extends Record<string, FieldSpec>> = {
+  readonly [K in keyof F]: F[K] extends ScalarType ? number : readonly number[];
+};
+
 export interface FieldLayout {
   readonly name: string;
   readonly type: ScalarType;
@@ -23,6 +28,8 @@ export interface ParamStruct<F extends Record<string, FieldSpec> = Record<string
   readonly fields: readonly FieldLayout[];
   /** The encoded bytes. The array is reused: valid until the next call of this struct's `encode`. */
   encode(values: FieldValues<F>): Uint8Array;
+  /** The values behind encoded bytes, as a recorded op holds them. */
+  decode(bytes: Uint8Array): DecodedValues<F>;
 }
 
 /**
@@ -54,5 +61,17 @@ export function struct<const F extends Record<string, FieldSpec>>(op: OpName, sp
     }
     return bytes;
   };
-  return { op, bytes: offset, fields, encode };
+  const decode = (encoded: Uint8Array): DecodedValues<F> => {
+    const data = new DataView(encoded.buffer, encoded.byteOffset, encoded.byteLength);
+    const read = (type: ScalarType, at: number): number => {
+      if (type === 'f32') return data.getFloat32(at, true);
+      return type === 'u32' ? data.getUint32(at, true) : data.getInt32(at, true);
+    };
+    const values = fields.map(({ name, type, offset: at, count }) => [
+      name,
+      typeof spec[name] === 'string' ? read(type, at) : Array.from({ length: count }, (_, i) => read(type, at + 4 * i)),
+    ]);
+    return Object.fromEntries(values);
+  };
+  return { op, bytes: offset, fields, encode, decode };
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The `anneal` command.
+import { createRequire } from 'node:module';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { devices } from '../backend/device.js';
 import { AnnealError } from '../errors.js';
@@ -15,7 +16,9 @@ function integer(minimum: number): (text: string) => number {
   };
 }
 
-const program = new Command('anneal').description('Train neural networks in Node.js.');
+const { version }: { version: string } = createRequire(import.meta.url)('../../package.json');
+
+const program = new Command('anneal').version(version).description('Train neural networks in Node.js.');
 
 program
   .command('quickstart')

@@ -2,7 +2,7 @@
 // a layer does not change the others.
 import { AnnealError } from '../errors.js';
 import { full } from '../ops/creation.js';
-import { normal, truncatedNormal as drawTruncatedNormal, uniform as drawUniform } from '../ops/random/random.js';
+import { truncatedNormal as drawTruncatedNormal, uniform as drawUniform, normal } from '../ops/random/random.js';
 import { deriveKey } from '../random/philox.js';
 import { keep, scope } from '../tensor/scope.js';
 import { formatShape, type Shape } from '../tensor/shape.js';

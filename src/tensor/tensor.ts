@@ -1,8 +1,9 @@
 // A tensor: a contiguous row-major view (storage, offset, shape, dtype) and, when gradients flow, its place on the tape.
+
+import type { Node } from '../autograd/tape.js';
 import type { Backend, DeviceName } from '../backend/backend.js';
 import { backendOf, defaultDevice } from '../backend/device.js';
 import { AnnealError } from '../errors.js';
-import type { Node } from '../autograd/tape.js';
 import { type DType, dtypeOf, type HostArray, hostArray, itemBytes, type TypedArrayOf } from './dtype.js';
 import { defineTensorTest, enroll } from './scope.js';
 import { checkShape, formatShape, type Shape, sameShape, sizeOf } from './shape.js';

@@ -17,12 +17,12 @@ import {
 } from './events.js';
 import {
   evaluateObjective,
-  readAndDispose,
   type Loss,
   Meter,
   type MetricName,
   measure,
   type Objective,
+  readAndDispose,
   resolveLoss,
 } from './objective.js';
 import { toDevice } from './to_device.js';

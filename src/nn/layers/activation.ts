@@ -1,9 +1,9 @@
+import type { FusedActivation } from '../../ops/activation.js';
+import { elu, gelu, leakyRelu, relu, sigmoid, silu, softplus, tanh } from '../../ops/elementwise/elementwise.js';
+import { softmax } from '../../ops/softmax/softmax.js';
+import type { Shape } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
-import type { Shape } from '../../tensor/shape.js';
-import { elu, gelu, leakyRelu, relu, sigmoid, silu, softplus, tanh } from '../../ops/elementwise/elementwise.js';
-import type { FusedActivation } from '../../ops/activation.js';
-import { softmax } from '../../ops/softmax/softmax.js';
 
 const functions = {
   relu,

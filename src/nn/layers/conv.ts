@@ -1,5 +1,5 @@
 import { AnnealError } from '../../errors.js';
-import { type Conv2dOptions as OpOptions, conv2d as conv2dOp } from '../../ops/conv2d/conv2d.js';
+import { conv2d as conv2dOp, type Conv2dOptions as OpOptions } from '../../ops/conv2d/conv2d.js';
 import { depthwiseConv2d as depthwiseOp } from '../../ops/depthwise_conv2d/depthwise_conv2d.js';
 import { type Pair, pairOf, type WindowOptions, windowOf } from '../../ops/window.js';
 import { formatShape, type Shape } from '../../tensor/shape.js';

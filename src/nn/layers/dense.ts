@@ -2,7 +2,7 @@ import { AnnealError } from '../../errors.js';
 import { linear } from '../../ops/sgemm/sgemm.js';
 import { formatShape, type Shape } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { type Initializer, initialize, heNormal, zeros } from '../init.js';
+import { heNormal, type Initializer, initialize, zeros } from '../init.js';
 import { Module } from '../module.js';
 import { type Activation, splitActivation } from './activation.js';
 

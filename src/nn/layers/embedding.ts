@@ -24,7 +24,10 @@ class Embedding extends Module {
     super();
     for (const [name, value] of Object.entries({ vocabulary: options.vocabulary, units: options.units })) {
       if (!Number.isInteger(value) || value < 1) {
-        throw new AnnealError('E_ARGUMENT', `embedding: expected ${name} to be an integer of at least 1, received ${value}`);
+        throw new AnnealError(
+          'E_ARGUMENT',
+          `embedding: expected ${name} to be an integer of at least 1, received ${value}`,
+        );
       }
     }
     this.#options = options;

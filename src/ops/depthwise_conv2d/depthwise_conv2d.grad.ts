@@ -6,12 +6,7 @@ import type { Tensor } from '../../tensor/tensor.js';
 import { activationGrad, type FusedActivation } from '../activation.js';
 import { broadcastTo } from '../elementwise/binary.js';
 import { sum } from '../reduce/reduce.js';
-import {
-  backwardData,
-  backwardWeight,
-  type DepthwiseGeometry,
-  forward,
-} from './depthwise_conv2d.js';
+import { backwardData, backwardWeight, type DepthwiseGeometry, forward } from './depthwise_conv2d.js';
 
 /** Of y = activation(conv(x, w) + bias), with respect to x, w and bias. */
 export function convolutionRule(
