@@ -1,3 +1,4 @@
+#include <cstdlib>
 #include <cstring>
 
 #include "bindings.h"
@@ -28,7 +29,13 @@ Range rangeArguments(const Napi::CallbackInfo& info, Context& context) {
 }
 
 Napi::ArrayBuffer newArrayBuffer(Napi::Env env, size_t bytes) {
-  // V8 aborts the process when an array buffer of an impossible size is asked for, so ask malloc first.
+  // V8 ends the process when it cannot have the memory, so ask malloc first.
+  constexpr size_t kLarge = size_t{64} << 20;
+  if (bytes > kLarge) {
+    void* const probe = std::malloc(bytes);
+    if (probe == nullptr) raise(Code::oom, "out of memory: an ArrayBuffer of %zu bytes", bytes);
+    std::free(probe);
+  }
   napi_value value = nullptr;
   void* data = nullptr;
   if (napi_create_arraybuffer(env, bytes, &data, &value) != napi_ok || (data == nullptr && bytes > 0))
@@ -41,7 +48,16 @@ Napi::ArrayBuffer newArrayBuffer(Napi::Env env, size_t bytes) {
 Napi::Value bindAlloc(const Napi::CallbackInfo& info) {
   return guarded(info, "alloc", [&]() -> Napi::Value {
     Context& context = Context::of(info.Env());
-    const BufferPool::Handle handle = context.buffers().alloc(integerArgument(info, 0, "bytes", kMaxBytes));
+    const size_t bytes = integerArgument(info, 0, "bytes", kMaxBytes);
+    BufferPool::Handle handle;
+    try {
+      handle = context.buffers().alloc(bytes);
+    } catch (const OpError&) {
+      // What the pool keeps of other sizes may make room, once no queued op uses it.
+      context.queue().wait(context.queue().submitted());
+      context.buffers().trim(context.completed());
+      handle = context.buffers().alloc(bytes);
+    }
     context.reportMemory(info.Env());
     return Napi::Number::New(info.Env(), static_cast<double>(handle));
   });
