@@ -21,25 +21,25 @@ async function newProject(folder: string, tarball: string, env: NodeJS.ProcessEn
 
 const esm = `
 import * as anneal from 'anneal';
-const a = anneal.tensor([1, 2, 3, 4], { shape: [2, 2] });
-const product = anneal.matmul(a, a);
+const a = anneal.tensor([1, 2, 3, 4], [2, 2]);
+const product = anneal.ops.matmul(a, a);
 console.log(JSON.stringify({ names: Object.keys(anneal).sort(), data: [...(await product.data())] }));
 `;
 
 const commonJs = `
 const anneal = require('anneal');
-const a = anneal.tensor([1, 2, 3, 4], { shape: [2, 2] });
-const product = anneal.matmul(a, a);
+const a = anneal.tensor([1, 2, 3, 4], [2, 2]);
+const product = anneal.ops.matmul(a, a);
 const names = Object.keys(anneal).filter((name) => name !== 'default').sort();
 product.data().then((data) => console.log(JSON.stringify({ names, data: [...data] })));
 `;
 
 const typed = `
-import { matmul, type Tensor, tensor } from 'anneal';
-export const a: Tensor = tensor([1, 2, 3, 4], { shape: [2, 2] });
-export const data: Promise<ArrayLike<number>> = matmul(a, a).data();
+import { ops, type Tensor, tensor } from 'anneal';
+export const a: Tensor = tensor([1, 2, 3, 4], [2, 2]);
+export const data: Promise<ArrayLike<number>> = ops.matmul(a, a).data();
 // @ts-expect-error a shape is a list of numbers
-export const wrong = tensor([1], { shape: 'two' });
+export const wrong = tensor([1], 'two');
 `;
 
 async function checkConsumers(project: string): Promise<void> {
