@@ -17,7 +17,7 @@ const dim = fc.oneof(
 );
 const shape = fc.array(dim, { maxLength: 5 });
 const dtype = fc.constantFrom('f32', 'f32', 'f32', 'i32', 'u8');
-const number = fc.constantFrom(-1, 0, 0.5, 1, 2, 3, 7, 2 ** 31, 2 ** 32, 1e18, Number.NaN, Number.POSITIVE_INFINITY);
+const number = fc.constantFrom(-1, 0, 0.5, 1, 2, 3, 7, 2 ** 32, 2 ** 53, 1e18, Number.NaN, Number.POSITIVE_INFINITY);
 const numbers = fc.array(number, { maxLength: 5 });
 
 /** Another value for an option, of the same kind. */

@@ -105,9 +105,9 @@ test('a NaN that does not come through, or comes from nowhere, is caught', () =>
   const clean = wrongValues(poisoned, random, one, 'exact', null);
   // A row of a and a column of b hold one NaN each: 3 + 5 - 1 of the 15 elements of the product.
   assert.match(clean[0] ?? '', /^output 0: 7 of 15 elements are wrong/);
-  assert.deepEqual(differentNaNs(poisoned, poisoned, one), []);
-  assert.equal(differentNaNs(random, poisoned, one).length, 1);
-  assert.equal(differentNaNs(poisoned, random, one).length, 1);
+  assert.deepEqual(differentNaNs(poisoned, poisoned, one, false), []);
+  assert.equal(differentNaNs(random, poisoned, one, true).length, 1);
+  assert.equal(differentNaNs(poisoned, random, one, false).length, 1);
 });
 
 test('a missing element is caught', () => {

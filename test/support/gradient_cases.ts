@@ -110,6 +110,7 @@ export const gradientCases: readonly GradientCase[] = [
       },
     ]),
   ),
+  { op: 'matmul', inputs: { a: [[2, 3, 4]], b: [[4, 5]] } },
   ...(['none', 'relu', 'sigmoid', 'tanh'] as const).map(
     (activation): GradientCase => ({
       op: 'linear',
@@ -123,6 +124,8 @@ export const gradientCases: readonly GradientCase[] = [
   conv([1, 5, 4, 2], [3, 2, 2, 2], false, { padding: 'valid', activation: 'tanh' }),
   conv([1, 6, 5, 2], [3, 3, 2, 2], true, { stride: [2, 2], padding: 'same', activation: 'sigmoid' }),
   conv([1, 5, 5, 4], [3, 3, 2, 4], true, { padding: [1, 0, 2, 1], groups: 2 }),
+  conv([2, 4, 5, 3], [2, 3, 1, 3], true, { stride: [1, 2], padding: 'same', groups: 3, activation: 'tanh' }),
+  conv([1, 4, 4, 2], [3, 3, 1, 4], false, { padding: 'valid', groups: 2 }),
   conv([1, 7, 6, 2], [2, 2, 2, 2], false, { dilation: [2, 3], stride: [1, 2] }),
   conv([1, 6, 7, 2], [1, 1, 2, 3], false, { stride: [2, 3] }),
   conv([2, 4, 5, 3], [3, 3, 3, 1], true, { padding: 'same' }, 'depthwiseConv2d'),

@@ -1,7 +1,7 @@
 // The ops of the fixtures, as calls of the public ops.
 
 import { batchNorm } from '../../src/ops/batch_norm/batch_norm.js';
-import { conv2d, conv2d } from '../../src/ops/conv2d/conv2d.js';
+import { conv2d } from '../../src/ops/conv2d/conv2d.js';
 import { depthwiseConv2d } from '../../src/ops/depthwise_conv2d/depthwise_conv2d.js';
 import { add, mul } from '../../src/ops/elementwise/binary.js';
 import * as ew from '../../src/ops/elementwise/elementwise.js';
@@ -11,7 +11,7 @@ import { bceWithLogits, huber, l1, mse } from '../../src/ops/losses/losses.js';
 import { avgPool2d, globalAvgPool2d, globalMaxPool2d, maxPool2d } from '../../src/ops/pool2d/pool2d.js';
 import * as red from '../../src/ops/reduce/reduce.js';
 import { reshape } from '../../src/ops/reshape.js';
-import { linear, linear, matmul, matmul } from '../../src/ops/sgemm/sgemm.js';
+import { linear, matmul } from '../../src/ops/sgemm/sgemm.js';
 import { logSoftmax, softmax } from '../../src/ops/softmax/softmax.js';
 import { softmaxCrossEntropy } from '../../src/ops/softmax_cross_entropy/softmax_cross_entropy.js';
 import { concat, pad, slice, split, transpose } from '../../src/ops/strided_copy/strided_copy.js';
@@ -54,13 +54,6 @@ function area({ size }: Options): [number, number] {
 }
 
 export const publicCalls: Readonly<Record<string, PublicCall>> = {
-  matmul: one(({ a, b }, { transposeA, transposeB }) =>
-    matmul(a!, b!, { transposeA: transposeA ?? false, transposeB: transposeB ?? false }),
-  ),
-  linear: one(({ x, w, b }, o) => linear(x!, w!, b ?? null, fused(o))),
-  conv2d: one(({ x, w, b }, o) =>
-    conv2d(x!, w!, { ...window(o), ...fused(o), groups: o.groups ?? 1, bias: b ?? null }),
-  ),
   matmul: one(({ a, b }, { transposeA, transposeB }) =>
     matmul(a!, b!, { transposeA: transposeA ?? false, transposeB: transposeB ?? false }),
   ),
