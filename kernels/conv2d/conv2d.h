@@ -5,8 +5,9 @@
 //   conv2d_backward_data    [dy, w] -> [dx]         the gradient of <dy, y> with respect to x
 //   conv2d_backward_weight  [x, dy] -> [dw, db?]    and with respect to w and b
 //
-//   x [N,H,W,C]  w [KH,KW,C/G,OC]  bias [OC]  y [N,OH,OW,OC]; all f32. What lies outside of x counts as 0. Padding at the
-//   bottom and right follows from OH and OW. Outputs must not overlap inputs. dx and dw are overwritten.
+//   x [N,H,W,C]  w [KH,KW,C/G,OC]  bias [OC]  y [N,OH,OW,OC]; all f32. What lies outside of x or y is a 0 that is
+//   multiplied like any other (a NaN weight shows in the padding). Padding at the bottom and right follows from OH and OW.
+//   Outputs must not overlap inputs. dx and dw are overwritten.
 //
 // Accumulation: f32, in the order (p, q, c) forward; backward_weight over (n, i, j) in a number of parts fixed by the
 // shape, added in order. Flops: 2 N OH OW KH KW (C/G) OC each. Bytes: 4 (|x| + |w| + |y|). Compute binds, but for few
