@@ -1,11 +1,11 @@
 // What a user gets: the packed tarball installed into an empty project, imported from ES modules, CommonJS and
-// TypeScript. The build from source inside such an install takes minutes, so it runs with the slow tests.
+// TypeScript. A build from source inside such an install takes minutes, so it runs with the slow tests.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
-import { pack, root, runNode, runProgram, slow, userEnvironment, withFolder } from './support.js';
+import { onPath, pack, root, runNode, runProgram, slow, userEnvironment, withFolder } from './support.js';
 
 const bin = (path: string) => join(root, 'node_modules', path);
 
@@ -135,18 +135,22 @@ async function pathWithout(folder: string, hidden: readonly string[]): Promise<s
   return shadow;
 }
 
-for (const [tool, hidden] of [
-  ['CMake', []],
-  ['node-gyp', ['cmake', 'cmake3']],
-] as const) {
-  test(`npm install builds the addon from the tarball with ${tool}`, { skip: slow }, async () => {
-    await withFolder(async (folder) => {
-      const tarball = await pack(folder);
-      const env = userEnvironment({ PATH: await pathWithout(folder, hidden) });
-      const project = await newProject(folder, tarball, env);
-      const stamp = await readFile(join(project, 'node_modules', 'anneal', 'build', 'addon.json'), 'utf8');
-      assert.equal(JSON.parse(stamp).tool, tool === 'CMake' ? 'cmake' : 'gyp');
-      await checkConsumers(project);
-    });
+test('npm install builds the addon from the tarball without CMake', { skip: slow }, async () => {
+  await withFolder(async (folder) => {
+    const tarball = await pack(folder);
+    const env = userEnvironment({ PATH: await pathWithout(folder, ['cmake', 'cmake3']) });
+    const project = await newProject(folder, tarball, env);
+    const stamp = await readFile(join(project, 'node_modules', 'anneal', 'build', 'addon.json'), 'utf8');
+    assert.equal(JSON.parse(stamp).tool, 'gyp');
+    await checkConsumers(project);
   });
-}
+});
+
+test('the tarball has all that CMake needs', { skip: !onPath('cmake') && 'needs cmake' }, async () => {
+  await withFolder(async (folder) => {
+    const tarball = await pack(folder);
+    const project = await newProject(folder, tarball, userEnvironment({ ANNEAL_SKIP_BUILD: '1' }));
+    const installed = join(project, 'node_modules', 'anneal');
+    await runProgram('cmake', ['-S', installed, '-B', join(folder, 'build'), '-DANNEAL_WERROR=ON']);
+  });
+});
