@@ -24,12 +24,13 @@ function collect(root: Node, stops: ReadonlySet<Tensor>): Node[] {
   const seen = new Set<Node>([root]);
   const open = [root];
   for (let node = open.pop(); node; node = open.pop()) {
-    for (const input of node.inputs) {
-      if (input?.node && !stops.has(input) && !seen.has(input.node)) {
-        seen.add(input.node);
-        open.push(input.node);
+    node.parents.forEach((parent, i) => {
+      const input = node.inputs[i];
+      if (parent && input && !stops.has(input) && !seen.has(parent)) {
+        seen.add(parent);
+        open.push(parent);
       }
-    }
+    });
   }
   return [...seen].sort((a, b) => b.id - a.id);
 }
@@ -88,13 +89,14 @@ function walk(
     pending.delete(node);
     applyRule(node, dy, createGraph).forEach((gradient, i) => {
       const input = node.inputs[i];
+      const parent = node.parents[i];
       if (!gradient || !input) return;
-      if (input.node === null || stops.has(input)) {
+      if (!parent || stops.has(input)) {
         leaf(input, gradient);
         return;
       }
-      const other = pending.get(input.node);
-      pending.set(input.node, other === undefined ? gradient : sum(other, gradient));
+      const other = pending.get(parent);
+      pending.set(parent, other === undefined ? gradient : sum(other, gradient));
     });
     drop(dy);
     if (!retainGraph) {
@@ -154,9 +156,12 @@ function accumulate(tensor: Tensor, gradient: Gradient, createGraph: boolean): v
  */
 export function backward(output: Tensor, seed?: Tensor, options: BackwardOptions = {}): void {
   const { createGraph = false } = options;
-  walk(output, seedFor('backward', output, seed), options, (tensor, gradient) =>
-    accumulate(tensor, gradient, createGraph),
-  );
+  const run = (): void =>
+    walk(output, seedFor('backward', output, seed), options, (tensor, gradient) =>
+      accumulate(tensor, gradient, createGraph),
+    );
+  if (createGraph) run();
+  else scope(run);
 }
 
 /**
@@ -176,6 +181,9 @@ export function gradients(
     const other = found.get(tensor);
     found.set(tensor, other === undefined ? gradient : asGradient('add', add(other, gradient)));
   };
-  walk(output, seedFor('grad', output, seed), options, leaf, wanted);
-  return inputs.map((input) => found.get(input) ?? asGradient('zeros', zerosLike(input)));
+  const run = (): Gradient[] => {
+    walk(output, seedFor('grad', output, seed), options, leaf, wanted);
+    return inputs.map((input) => found.get(input) ?? asGradient('zeros', zerosLike(input)));
+  };
+  return options.createGraph ? run() : scope(run);
 }

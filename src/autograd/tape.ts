@@ -21,6 +21,8 @@ export interface Node {
   /** What errors call it: the op's name. */
   readonly op: string;
   readonly inputs: readonly (Tensor | null)[];
+  /** The nodes that made the inputs, as they were recorded: an input may have been disposed since. */
+  readonly parents: readonly (Node | null)[];
   readonly shape: readonly number[];
   /** null once it was used and let go. */
   backward: Backward | null;
@@ -74,6 +76,7 @@ export function record<T extends Tensor>(
     id: ++nodes,
     op,
     inputs,
+    parents: inputs.map((input) => input?.node ?? null),
     shape: output.shape,
     backward,
     saved: saved.map((tensor) => ({ tensor, version: tensor.storage.version })),

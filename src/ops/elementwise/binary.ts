@@ -1,5 +1,5 @@
 // Elementwise functions of two tensors, with NumPy's broadcasting. Either may be a number.
-import { record } from '../../autograd/tape.js';
+import { type Backward, record } from '../../autograd/tape.js';
 import { AnnealError } from '../../errors.js';
 import { dtypeCodes } from '../../tensor/dtype.js';
 import { broadcastShapes, formatShape, type Shape, sameShape } from '../../tensor/shape.js';
@@ -106,10 +106,13 @@ function binary(
   const gradient = (side: 'a' | 'b', dy: Tensor): Tensor | null => rule[side]?.(dy, a, b, out, { alpha, beta }) ?? null;
   const to = (g: Tensor | null, operand: Operand): Tensor | null =>
     g === null || typeof operand === 'number' ? null : sumTo(g, operand.shape);
-  return record(name, out, inputs, (dy, needs) => [
+  const backward: Backward = (dy, needs) => [
     needs[0] ? to(gradient('a', dy), a) : null,
     needs[1] ? to(gradient('b', dy), b) : null,
-  ]);
+  ];
+  if (rule.saves === undefined) return record(name, out, inputs, backward);
+  const saved = rule.saves === 'none' ? [] : inputs.filter((input) => input !== null);
+  return record(name, out, inputs, backward, { saved });
 }
 
 function define(name: BinaryName): (a: Operand, b: Operand) => Tensor<'f32' | 'i32'> {

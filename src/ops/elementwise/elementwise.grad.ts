@@ -94,6 +94,8 @@ interface BinaryRule {
   /** null: this operand has no gradient. */
   readonly a: BinarySide | null;
   readonly b: BinarySide | null;
+  /** What the rule reads besides dy. Default: both operands and the result. */
+  readonly saves?: 'none' | 'inputs';
 }
 
 /** 1 where the comparison holds, half where both are equal: ties share the gradient. */
@@ -118,9 +120,9 @@ function helper(
 }
 
 export const binaryGrads: Partial<Record<BinaryName, BinaryRule>> = {
-  add: { a: (dy) => dy, b: (dy) => dy },
-  sub: { a: (dy) => dy, b: (dy) => neg(dy) },
-  mul: { a: (dy, _a, b) => mul(dy, b), b: (dy, a) => mul(dy, a) },
+  add: { a: (dy) => dy, b: (dy) => dy, saves: 'none' },
+  sub: { a: (dy) => dy, b: (dy) => neg(dy), saves: 'none' },
+  mul: { a: (dy, _a, b) => mul(dy, b), b: (dy, a) => mul(dy, a), saves: 'inputs' },
   div: { a: (dy, _a, b) => div(dy, b), b: (dy, _a, b, out) => neg(mul(dy, div(out, b))) },
   pow: {
     a: (dy, a, b) => mul(dy, mul(b, pow(a, sub(b, 1)))),
@@ -141,6 +143,7 @@ export const binaryGrads: Partial<Record<BinaryName, BinaryRule>> = {
   squared_difference: {
     a: (dy, a, b) => mul(dy, affine(sub(a, b), 2)),
     b: (dy, a, b) => mul(dy, affine(sub(a, b), -2)),
+    saves: 'inputs',
   },
   mod: { a: (dy) => dy, b: (dy, a, b) => neg(mul(dy, floor(div(a, b)))) },
   relu_grad: helper((y, d) => reluGrad(y, d), null),
