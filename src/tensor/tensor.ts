@@ -288,6 +288,9 @@ export function tensor<D extends DType = 'f32'>(
     );
   }
   const dtype = (options.dtype ?? (isHostArray(values) ? dtypeOf(values) : 'f32')) as D;
+  if (options.requiresGrad && dtype !== 'f32') {
+    throw new AnnealError('E_DTYPE', `tensor: expected f32 for requiresGrad, received ${dtype}`);
+  }
   const result = empty([...dims], dtype, options.device);
   result.write(flat);
   result.storage.version = 0;
