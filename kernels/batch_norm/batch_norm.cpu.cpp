@@ -145,6 +145,9 @@ void batch_norm(const OpCall& call) {
   const float* gamma = call.nIn > 1 ? call.input<float>(1) : nullptr;
   const float* beta = call.nIn > 2 ? call.input<float>(2) : nullptr;
   float* y = call.output<float>(0);
+  float* meanOut = call.nOut > 1 ? call.output<float>(1) : nullptr;
+  float* rstdOut = call.nOut > 2 ? call.output<float>(2) : nullptr;
+  if (rows == 0 && !meanOut && !rstdOut) return;  // no operand vouches for `channels` then
 
   const size_t bytes = static_cast<size_t>(channels) * sizeof(float);
   auto* mean = static_cast<float*>(call.exec.scratch(Exec::kShared, 1, 3 * bytes));
@@ -159,8 +162,8 @@ void batch_norm(const OpCall& call) {
       rstd[c] = static_cast<float>(1 / __builtin_sqrt(static_cast<double>(var[c]) + p.eps));
   }
   for (int64_t c = 0; c < channels; ++c) scale[c] = gamma ? rstd[c] * gamma[c] : rstd[c];
-  if (call.nOut > 1 && call.out[1].data) std::memcpy(call.out[1].data, mean, bytes);
-  if (call.nOut > 2 && call.out[2].data) std::memcpy(call.out[2].data, rstd, bytes);
+  if (meanOut) std::memcpy(meanOut, mean, bytes);
+  if (rstdOut) std::memcpy(rstdOut, rstd, bytes);
 
   eachRows(call, rows, channels, [&](int64_t begin, int64_t end) {
     eachGroup(channels, [&](auto lanes, int64_t c) {

@@ -24,6 +24,7 @@ void batch_norm_reference(const OpCall& call) {
   float* runningVar = optionalOutput(call, 4);
   const int64_t rows = p.rows, channels = p.channels;
   const auto n = static_cast<double>(rows);
+  if (rows == 0 && !means && !rstds) return;
   const double keep = 1 - static_cast<double>(p.momentum), take = p.momentum;
   for (int64_t c = 0; c < channels; ++c) {
     double mean = 0, var = 0;

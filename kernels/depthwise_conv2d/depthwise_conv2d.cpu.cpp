@@ -1,8 +1,8 @@
-// Depthwise convolution on the CPU. See the header for the blocking.
-#include "../common/activation.h"
+// Depthwise convolution on the CPU. See depthwise_conv2d.h for the blocking.
 #include "../common/parallel.h"
 #include "../common/simd.h"
 #include "depthwise_conv2d.h"
+#include "row_kernel.h"
 
 namespace anneal::ANNEAL_ISA {
 namespace {
@@ -16,123 +16,10 @@ constexpr int64_t kChunkWork = 1 << 17;  // least multiply-adds of a partial sum
 // Scratch slots of a worker.
 constexpr int kTapSlot = 0, kRowSlot = 1;
 
-static inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static inline int64_t clamp(int64_t x, int64_t lo, int64_t hi) { return x < lo ? lo : x > hi ? hi : x; }
-static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 // Rows of a task of about kTaskWork multiply-adds (in floating point, since the product may exceed 64 bits).
 static inline int64_t rowGrain(double rowWork) {
   if (rowWork >= kTaskWork) return 1;
   return static_cast<int64_t>(kTaskWork / (rowWork > 1 ? rowWork : 1));
-}
-
-// One tap of a row: it reads pixel j * step + offset of the source for output pixel j, and weight column `column`.
-struct Tap {
-  int64_t offset, column;
-};
-
-// A source row and the row of weights [kw][channels] that meets it.
-struct RowPair {
-  const float* source;
-  const float* weights;
-};
-
-// out[j * outStep] for j in [0, count): what the row kernel needs to know.
-struct Row {
-  int64_t channels;
-  int64_t sourceWidth, step;  // in pixels
-  int64_t outStep, count;
-  const RowPair* pairs;
-  int64_t pairCount;
-  const Tap* taps;
-  int64_t tapCount;
-  const float* bias;  // or nullptr
-  Activation activation;
-};
-
-// Pixels j .. j + kPixels - 1, channels c .. c + kVectors * kLanes - 1; every tap lies inside the source.
-template <int kPixels, int kVectors>
-static inline void tile(const Row& r, const Tap* taps, int64_t tapCount, int64_t j, int64_t c, float* out) {
-  vf acc[kPixels][kVectors];
-  for (int v = 0; v < kVectors; ++v) {
-    const vf start = r.bias ? load(r.bias + c + v * kLanes) : vf{};
-    for (int i = 0; i < kPixels; ++i) acc[i][v] = start;
-  }
-  const int64_t pixel = r.step * r.channels;
-  for (int64_t k = 0; k < r.pairCount; ++k) {
-    const float* source = r.pairs[k].source + c;
-    const float* weights = r.pairs[k].weights + c;
-    for (int64_t t = 0; t < tapCount; ++t) {
-      const float* s = source + (j * r.step + taps[t].offset) * r.channels;
-      const float* w = weights + taps[t].column * r.channels;
-      for (int v = 0; v < kVectors; ++v) {
-        const vf weight = load(w + v * kLanes);
-        for (int i = 0; i < kPixels; ++i) acc[i][v] += load(s + i * pixel + v * kLanes) * weight;
-      }
-    }
-  }
-  for (int i = 0; i < kPixels; ++i)
-    for (int v = 0; v < kVectors; ++v)
-      store(out + (j + i) * r.outStep * r.channels + c + v * kLanes, activate(acc[i][v], r.activation));
-}
-
-// All channels of kPixels pixels. The last vector moves back to end at the last channel: it computes some twice.
-template <int kPixels>
-static inline void pixels(const Row& r, const Tap* taps, int64_t tapCount, int64_t j, float* out) {
-  int64_t c = 0;
-  for (; c + 2 * kLanes <= r.channels; c += 2 * kLanes) tile<kPixels, 2>(r, taps, tapCount, j, c, out);
-  for (; c + kLanes <= r.channels; c += kLanes) tile<kPixels, 1>(r, taps, tapCount, j, c, out);
-  if (c < r.channels) tile<kPixels, 1>(r, taps, tapCount, j, r.channels - kLanes, out);
-}
-
-// One pixel with fewer channels than a vector has lanes.
-static inline void narrowPixel(const Row& r, const Tap* taps, int64_t tapCount, int64_t j, float* out) {
-  alignas(64) float lanes[kLanes] = {};
-  for (int64_t c = 0; c < r.channels; ++c) {
-    float total = r.bias ? r.bias[c] : 0.0f;
-    for (int64_t k = 0; k < r.pairCount; ++k)
-      for (int64_t t = 0; t < tapCount; ++t)
-        total += r.pairs[k].source[(j * r.step + taps[t].offset) * r.channels + c] *
-                 r.pairs[k].weights[taps[t].column * r.channels + c];
-    lanes[c] = total;
-  }
-  storePartial(out + j * r.outStep * r.channels, activate(load(lanes), r.activation), static_cast<int>(r.channels));
-}
-
-// The whole row; `inside` has room for tapCount taps.
-static inline void computeRow(const Row& r, Tap* inside, float* out) {
-  // The pixels whose taps all lie inside the source.
-  int64_t lo = 0, hi = r.count;
-  for (int64_t t = 0; t < r.tapCount; ++t) {
-    const int64_t offset = r.taps[t].offset;
-    const int64_t first = offset < 0 ? ceilDiv(-offset, r.step) : 0;
-    const int64_t end = offset < r.sourceWidth ? (r.sourceWidth - 1 - offset) / r.step + 1 : 0;
-    lo = first > lo ? first : lo;
-    hi = smaller(hi, end);
-  }
-  lo = smaller(lo, r.count);
-  hi = hi > lo ? hi : lo;
-
-  const auto edge = [&](int64_t j) {
-    int64_t count = 0;
-    for (int64_t t = 0; t < r.tapCount; ++t) {
-      const int64_t at = j * r.step + r.taps[t].offset;
-      if (at >= 0 && at < r.sourceWidth) inside[count++] = r.taps[t];
-    }
-    if (r.channels < kLanes)
-      narrowPixel(r, inside, count, j, out);
-    else
-      pixels<1>(r, inside, count, j, out);
-  };
-  for (int64_t j = 0; j < lo; ++j) edge(j);
-  int64_t j = lo;
-  if (r.channels < kLanes) {
-    for (; j < hi; ++j) narrowPixel(r, r.taps, r.tapCount, j, out);
-  } else {
-    for (; j + 4 <= hi; j += 4) pixels<4>(r, r.taps, r.tapCount, j, out);
-    for (; j < hi; ++j) pixels<1>(r, r.taps, r.tapCount, j, out);
-  }
-  for (; j < r.count; ++j) edge(j);
 }
 
 // Rows of x with each channel repeated m times, cached while the windows of one task slide down. With m = 1, x itself.
@@ -189,27 +76,35 @@ static inline double rowWork(const Params& p, double width) {
 
 // ---- backward-weight ----
 
-// partial[t] += sum over j in [lo, hi) of source[j * step + t * dilation] * dy[j], in pixels, for kTaps taps.
-// With `keep` < kLanes only the last `keep` lanes are added, the others belong to the vector before.
-template <int kTaps>
+// partial[t] += sum over j in [lo, hi) of source[j * step + t * dilation] * dy[j], in pixels, for kTaps taps and
+// kVectors vectors of channels. With `keep` < kLanes only the last `keep` lanes are added: the others are done already.
+template <int kTaps, int kVectors>
 static inline void accumulateTaps(const float* source, int64_t offset, int64_t step, int64_t dilation, const float* dy,
                                   int64_t lo, int64_t hi, int64_t channels, int64_t keep, float* partial) {
-  vf acc[kTaps] = {};
+  if (lo >= hi) return;
+  vf acc[kTaps][kVectors] = {};
   for (int64_t j = lo; j < hi; ++j) {
-    const vf d = load(dy + j * channels);
     const float* s = source + (j * step * channels + offset);
-    for (int t = 0; t < kTaps; ++t) acc[t] += load(s + t * dilation * channels) * d;
+    for (int v = 0; v < kVectors; ++v) {
+      const vf d = load(dy + j * channels + v * kLanes);
+      for (int t = 0; t < kTaps; ++t) acc[t][v] += load(s + t * dilation * channels + v * kLanes) * d;
+    }
   }
   alignas(64) int32_t lane[kLanes];
   for (int i = 0; i < kLanes; ++i) lane[i] = i;
   const vi wanted = loadi(lane) >= splati(static_cast<int32_t>(kLanes - keep));
-  for (int t = 0; t < kTaps; ++t) {
-    float* to = partial + t * channels;
-    store(to, load(to) + (wanted ? acc[t] : vf{}));
-  }
+  for (int t = 0; t < kTaps; ++t)
+    for (int v = 0; v < kVectors; ++v) {
+      float* to = partial + t * channels + v * kLanes;
+      store(to, load(to) + (wanted ? acc[t][v] : vf{}));
+    }
 }
 
-// The output pixels whose tap at `offset` lies inside the source.
+template <int kCount> struct Vectors {
+  static constexpr int count = kCount;
+};
+
+// The output pixels whose tap kx lies inside the source.
 struct Span {
   int64_t lo, hi;
 };
@@ -220,48 +115,53 @@ static inline Span insideSpan(const Params& p, int64_t kx) {
   return {lo, clamp(end, lo, p.ow)};
 }
 
-// Adds the outer products of one row of x and one of dy, for all kx, into partial [kw][channels].
-static inline void accumulateRow(const Params& p, const float* source, const float* dy, float* partial) {
+// Taps kx .. kx + kTaps - 1 of one row, channels from c on: together where all taps lie inside, else one by one.
+template <int kTaps, int kVectors>
+static inline void accumulateGroup(const Params& p, const float* source, const float* dy, int64_t kx, int64_t c,
+                                   int64_t keep, float* partial) {
   const int64_t channels = static_cast<int64_t>(p.c) * p.m, step = p.strideW, dilation = p.dilationW;
-  const auto offset = [&](int64_t kx) { return (kx * dilation - p.padLeft) * channels; };
+  const auto offset = [&](int64_t k) { return (k * dilation - p.padLeft) * channels + c; };
+  float* to = partial + kx * channels + c;
+  const int64_t lo = insideSpan(p, kx).lo, end = insideSpan(p, kx + kTaps - 1).hi, hi = end > lo ? end : lo;
+  accumulateTaps<kTaps, kVectors>(source, offset(kx), step, dilation, dy + c, lo, hi, channels, keep, to);
+  if (kTaps == 1) return;
+  for (int t = 0; t < kTaps; ++t) {
+    const Span span = insideSpan(p, kx + t);
+    const auto edge = [&](int64_t from, int64_t until) {
+      accumulateTaps<1, kVectors>(source, offset(kx + t), step, dilation, dy + c, from, until, channels, keep,
+                                  to + t * channels);
+    };
+    edge(span.lo, smaller(lo, span.hi));
+    edge(span.lo > hi ? span.lo : hi, span.hi);
+  }
+}
+
+// Adds the products of one row of x and one of dy, for all kx, to partial [kw][channels].
+static inline void accumulateRow(const Params& p, const float* source, const float* dy, float* partial) {
+  const int64_t channels = static_cast<int64_t>(p.c) * p.m;
   if (channels < kLanes) {
     for (int64_t kx = 0; kx < p.kw; ++kx) {
       const Span span = insideSpan(p, kx);
       for (int64_t c = 0; c < channels; ++c) {
         float total = 0;
         for (int64_t j = span.lo; j < span.hi; ++j)
-          total += source[j * step * channels + offset(kx) + c] * dy[j * channels + c];
+          total += source[(j * p.strideW + kx * p.dilationW - p.padLeft) * channels + c] * dy[j * channels + c];
         partial[kx * channels + c] += total;
       }
     }
     return;
   }
-  for (int64_t at = 0; at < channels; at += kLanes) {
-    const int64_t keep = smaller(kLanes, channels - at), c = at + keep - kLanes;
-    const auto one = [&](int64_t kx, int64_t lo, int64_t hi) {
-      if (lo < hi)
-        accumulateTaps<1>(source, offset(kx) + c, step, dilation, dy + c, lo, hi, channels, keep,
-                          partial + kx * channels + c);
-    };
+  const auto taps = [&](auto wide, int64_t c, int64_t keep) {
+    constexpr int kVectors = decltype(wide)::count;
     int64_t kx = 0;
-    for (; kx + 3 <= p.kw; kx += 3) {
-      // Three taps together where all lie inside, the rest of each one by one.
-      const Span first = insideSpan(p, kx), last = insideSpan(p, kx + 2);
-      const int64_t lo = first.lo, hi = last.hi > lo ? last.hi : lo;
-      if (lo < hi)
-        accumulateTaps<3>(source, offset(kx) + c, step, dilation, dy + c, lo, hi, channels, keep,
-                          partial + kx * channels + c);
-      for (int64_t t = kx; t < kx + 3; ++t) {
-        const Span span = insideSpan(p, t);
-        one(t, span.lo, smaller(lo, span.hi));
-        one(t, span.lo > hi ? span.lo : hi, span.hi);
-      }
-    }
-    for (; kx < p.kw; ++kx) {
-      const Span span = insideSpan(p, kx);
-      one(kx, span.lo, span.hi);
-    }
-  }
+    for (; kx + 3 <= p.kw; kx += 3) accumulateGroup<3, kVectors>(p, source, dy, kx, c, keep, partial);
+    if (kx + 2 == p.kw) accumulateGroup<2, kVectors>(p, source, dy, kx, c, keep, partial);
+    if (kx + 1 == p.kw) accumulateGroup<1, kVectors>(p, source, dy, kx, c, keep, partial);
+  };
+  int64_t c = 0;
+  for (; c + 2 * kLanes <= channels; c += 2 * kLanes) taps(Vectors<2>{}, c, kLanes);
+  for (; c + kLanes <= channels; c += kLanes) taps(Vectors<1>{}, c, kLanes);
+  if (c < channels) taps(Vectors<1>{}, channels - kLanes, channels - c);
 }
 
 }  // namespace

@@ -90,6 +90,7 @@ void layer_norm(const OpCall& call) {
   float* means = call.nOut > 1 ? call.output<float>(1) : nullptr;
   float* rstds = call.nOut > 2 ? call.output<float>(2) : nullptr;
   const int64_t cols = p.cols;
+  if (cols == 0 && !means && !rstds) return;
   parallelRange(call.exec, p.rows, kTaskElements / (cols + 1), [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       float mean, rstd;

@@ -23,6 +23,7 @@ void layer_norm_reference(const OpCall& call) {
   float* means = optionalOutput<float>(call, 1);
   float* rstds = optionalOutput<float>(call, 2);
   const int64_t cols = p.cols;
+  if (cols == 0 && !means && !rstds) return;
   for (int64_t i = 0; i < p.rows; ++i) {
     double total = 0, squares = 0;
     for (int64_t j = 0; j < cols; ++j) total += x[i * cols + j];
@@ -51,7 +52,7 @@ void layer_norm_backward_reference(const OpCall& call) {
   const int64_t rows = p.rows, cols = p.cols;
   const auto xhat = [&](int64_t i, int64_t j) { return (static_cast<double>(x[i * cols + j]) - mean[i]) * rstd[i]; };
   // The parameters' gradients first: dx may overwrite dy.
-  for (int64_t j = 0; j < cols; ++j) {
+  for (int64_t j = 0; j < cols && (dgamma || dbeta); ++j) {
     double gammaTotal = 0, betaTotal = 0;
     for (int64_t i = 0; i < rows; ++i) {
       gammaTotal += dy[i * cols + j] * xhat(i, j);

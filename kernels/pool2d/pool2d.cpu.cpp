@@ -156,8 +156,49 @@ static inline float divisor(const Pool2dParams& p, Range ys, Range xs) {
   return static_cast<float>((ys.end - ys.begin) * (xs.end - xs.begin));
 }
 
-static inline void zero(float* to, int64_t count) {
-  if (count > 0) std::memset(to, 0, static_cast<size_t>(count) * sizeof(float));
+// ---- backward ----
+
+// What window (oy, ox) hands to an element of the image, for the channels from c on.
+struct MaxShare {
+  const float* dy;
+  const int32_t* argmax;
+  int32_t place;  // of the element in the window
+  vf vector(int64_t c) const { return loadi(argmax + c) == splati(place) ? load(dy + c) : vf{}; }
+  float scalar(int64_t c) const { return argmax[c] == place ? dy[c] : 0.0f; }
+};
+struct AverageShare {
+  const float* dy;
+  float divisor;
+  vf vector(int64_t c) const { return load(dy + c) / splat(divisor); }
+  float scalar(int64_t c) const { return dy[c] / divisor; }
+};
+
+// dx[n,iy,ix,:] = sum of share(iy, ix, oy, ox, index of dy[n,oy,ox,0]) over the windows that hold (iy, ix), in order.
+template <class F> static inline void gatherOverImage(const OpCall& call, float* dx, const F& share) {
+  const auto& p = call.as<Pool2dParams>();
+  if (p.n == 0 || p.h == 0 || p.w == 0 || p.c == 0) return;
+  const int64_t channels = p.c;
+  const int64_t taps = (p.kh / p.strideH + 1) * static_cast<int64_t>(p.kw / p.strideW + 1);
+  eachRow(call, p.n, p.h, rowWork(p.w, p.c, taps), [&](int64_t n, int64_t iy) {
+    float* to = dx + (n * p.h + iy) * p.w * channels;
+    const Range oys = windowsOver(iy, p.strideH, p.padTop, p.kh, p.oh);
+    WindowsOver oxs{p.strideW, p.padLeft, p.kw, p.ow};
+    for (int64_t ix = 0; ix < p.w; ++ix, to += channels) {
+      oxs.advanceTo(ix);
+      if (oys.begin >= oys.end || oxs.begin >= oxs.end)
+        std::memset(to, 0, static_cast<size_t>(channels) * sizeof(float));
+      bool first = true;  // the first window stores, the others add
+      for (int64_t oy = oys.begin; oy < oys.end; ++oy)
+        for (int64_t ox = oxs.begin; ox < oxs.end; ++ox) {
+          const auto part = share(iy, ix, oy, ox, ((n * p.oh + oy) * p.ow + ox) * channels);
+          int64_t c = 0;
+          for (; c + kLanes <= channels; c += kLanes)
+            store(to + c, first ? part.vector(c) : load(to + c) + part.vector(c));
+          for (; c < channels; ++c) to[c] = first ? part.scalar(c) : to[c] + part.scalar(c);
+          first = false;
+        }
+    }
+  });
 }
 
 }  // namespace
@@ -188,48 +229,11 @@ void max_pool2d(const OpCall& call) {
 
 void max_pool2d_backward(const OpCall& call) {
   const auto& p = call.as<Pool2dParams>();
-  if (p.n == 0 || p.h == 0 || p.w == 0 || p.c == 0) return;
   const float* dy = call.input<float>(0);
   const int32_t* argmax = call.input<int32_t>(1);
-  float* dx = call.output<float>(0);
-  const int64_t channels = p.c;
-  const int64_t taps = (p.kh / p.strideH + 1) * static_cast<int64_t>(p.kw / p.strideW + 1);
-  eachRow(call, p.n, p.h, rowWork(p.w, p.c, taps), [&](int64_t n, int64_t iy) {
-    float* to = dx + (n * p.h + iy) * p.w * channels;
-    const Range oys = windowsOver(iy, p.strideH, p.padTop, p.kh, p.oh);
-    WindowsOver oxs{p.strideW, p.padLeft, p.kw, p.ow};
-    for (int64_t ix = 0; ix < p.w; ++ix, to += channels) {
-      oxs.advanceTo(ix);
-      if (oys.begin >= oys.end || oxs.begin >= oxs.end) {
-        zero(to, channels);
-        continue;
-      }
-      // This element's place in window (oy, ox) falls by strideW as ox grows by one.
-      const auto place = [&](int64_t oy, int64_t ox) {
-        return static_cast<int32_t>((iy + p.padTop - oy * p.strideH) * p.kw + ix + p.padLeft - ox * p.strideW);
-      };
-      const int64_t rowStart = n * p.oh;
-      eachChannel(
-          channels,
-          [&](int64_t c) {
-            vf total = {};
-            for (int64_t oy = oys.begin; oy < oys.end; ++oy)
-              for (int64_t ox = oxs.begin; ox < oxs.end; ++ox) {
-                const int64_t at = ((rowStart + oy) * p.ow + ox) * channels + c;
-                total += loadi(argmax + at) == splati(place(oy, ox)) ? load(dy + at) : vf{};
-              }
-            store(to + c, total);
-          },
-          [&](int64_t c) {
-            float total = 0;
-            for (int64_t oy = oys.begin; oy < oys.end; ++oy)
-              for (int64_t ox = oxs.begin; ox < oxs.end; ++ox) {
-                const int64_t at = ((rowStart + oy) * p.ow + ox) * channels + c;
-                total += argmax[at] == place(oy, ox) ? dy[at] : 0.0f;
-              }
-            to[c] = total;
-          });
-    }
+  gatherOverImage(call, call.output<float>(0), [&](int64_t iy, int64_t ix, int64_t oy, int64_t ox, int64_t at) {
+    const int64_t ky = iy + p.padTop - oy * p.strideH, kx = ix + p.padLeft - ox * p.strideW;
+    return MaxShare{dy + at, argmax + at, static_cast<int32_t>(ky * p.kw + kx)};
   });
 }
 
@@ -253,37 +257,11 @@ void avg_pool2d(const OpCall& call) {
 
 void avg_pool2d_backward(const OpCall& call) {
   const auto& p = call.as<Pool2dParams>();
-  if (p.n == 0 || p.h == 0 || p.w == 0 || p.c == 0) return;
   const float* dy = call.input<float>(0);
-  float* dx = call.output<float>(0);
-  const int64_t channels = p.c;
-  const int64_t taps = (p.kh / p.strideH + 1) * static_cast<int64_t>(p.kw / p.strideW + 1);
-  eachRow(call, p.n, p.h, rowWork(p.w, p.c, taps), [&](int64_t n, int64_t iy) {
-    float* to = dx + (n * p.h + iy) * p.w * channels;
-    const Range oys = windowsOver(iy, p.strideH, p.padTop, p.kh, p.oh);
-    WindowsOver oxs{p.strideW, p.padLeft, p.kw, p.ow};
-    for (int64_t ix = 0; ix < p.w; ++ix, to += channels) {
-      oxs.advanceTo(ix);
-      if (oys.begin >= oys.end || oxs.begin >= oxs.end) {
-        zero(to, channels);
-        continue;
-      }
-      bool first = true;  // the first window stores, the others add
-      for (int64_t oy = oys.begin; oy < oys.end; ++oy) {
-        const Range ys = windowRange(oy, p.strideH, p.padTop, p.kh, p.h);
-        for (int64_t ox = oxs.begin; ox < oxs.end; ++ox) {
-          const float d = divisor(p, ys, windowRange(ox, p.strideW, p.padLeft, p.kw, p.w));
-          const float* from = dy + ((n * p.oh + oy) * p.ow + ox) * channels;
-          int64_t c = 0;
-          for (; c + kLanes <= channels; c += kLanes) {
-            const vf share = load(from + c) / splat(d);
-            store(to + c, first ? share : load(to + c) + share);
-          }
-          for (; c < channels; ++c) to[c] = first ? from[c] / d : to[c] + from[c] / d;
-          first = false;
-        }
-      }
-    }
+  gatherOverImage(call, call.output<float>(0), [&](int64_t, int64_t, int64_t oy, int64_t ox, int64_t at) {
+    const Range ys = windowRange(oy, p.strideH, p.padTop, p.kh, p.h);
+    const Range xs = windowRange(ox, p.strideW, p.padLeft, p.kw, p.w);
+    return AverageShare{dy + at, divisor(p, ys, xs)};
   });
 }
 
