@@ -20,6 +20,8 @@ interface Slot {
   /** The slot whose buffer this operand shares, at a distance of `shift`; -1: none. */
   readonly alias: number;
   readonly absent: boolean;
+  /** Contents, where they must make sense as a table: 32-bit integers. */
+  readonly table?: readonly number[];
 }
 
 const specialWord = fc.constantFrom(
@@ -85,16 +87,20 @@ function setup(info: OpInfo) {
       }),
       steps: fc.array(fc.constantFrom(-64, -4, -1, 0, 0, 0, 0, 0, 0, 0, 0, 4, 64), { minLength: 16, maxLength: 16 }),
       slots: fc.array(slot, { minLength: 16, maxLength: 16 }),
+      faithful: fc.record({ params: fc.boolean(), operands: fc.boolean() }),
       seed: fc.integer(),
     })
-    .map(({ at, changes, steps, slots, seed }) => {
+    .map(({ at, changes, steps, slots, faithful, seed }) => {
       const one = cases[at];
       assert.ok(one);
       const bytes = encodeParams(info, one.params);
       const params = [...new Uint32Array(bytes.buffer)];
-      for (const [i, value] of changes) params[i] = value;
+      if (!faithful.params) for (const [i, value] of changes) params[i] = value;
       const operand = (o: (typeof one.in)[number], i: number): Slot => {
-        const base = slots[i] ?? { bytes: 0, shift: 0, alias: -1, absent: false };
+        const exact = { bytes: (o?.n ?? 0) * itemBytes[o?.dtype ?? 'f32'], shift: 0, alias: -1, absent: o === null };
+        const table = o !== null && typeof o.fill === 'object' && o.dtype === 'i32' ? { table: o.fill } : {};
+        const base = slots[i];
+        if (faithful.operands || !base) return { ...exact, ...table };
         if (o === null) return { ...base, absent: !base.absent };
         return { ...base, bytes: Math.max(0, o.n * itemBytes[o.dtype] + (steps[i] ?? 0)) };
       };
@@ -145,6 +151,7 @@ export function opProperty(info: OpInfo): fc.IProperty<unknown> {
         let at = shared;
         if (at < 0) {
           const before = contents(GUARD + 16 + slot.bytes + GUARD, seed + i);
+          if (slot.table) before.set(new Uint8Array(Int32Array.from(slot.table).buffer), GUARD + slot.shift);
           const handle = raw.alloc(before.length);
           handles.push(handle);
           raw.write(handle, 0, before);
