@@ -82,4 +82,4 @@ export { reshape } from './reshape.js';
 export { linear, type MatmulOptions, matmul } from './sgemm/sgemm.js';
 export { logSoftmax, logSumExp, softmax } from './softmax/softmax.js';
 export { softmaxCrossEntropy } from './softmax_cross_entropy/softmax_cross_entropy.js';
-export { concat, flip, pad, slice, split, stack, transpose } from './strided_copy/strided_copy.js';
+export { concat, flip, pad, slice, split, stack, tile, transpose } from './strided_copy/strided_copy.js';

@@ -5,6 +5,7 @@ import type { DType } from '../../tensor/dtype.js';
 import { formatShape, normalizeAxes, normalizeAxis, type Shape, stridesOf } from '../../tensor/shape.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
 import { full } from '../creation.js';
+import { broadcastTo } from '../elementwise/elementwise.js';
 import { reshape } from '../reshape.js';
 import { copyStrided } from './copy.js';
 
@@ -175,4 +176,19 @@ export function flip<D extends DType>(x: Tensor<D>, axes?: number | readonly num
   const offset = list.reduce((sum, axis) => sum + at(strides, axis) * (at(x.shape, axis) - 1), 0);
   if (x.size > 0) copyStrided('flip', x.shape, { tensor: x, strides: reversed, offset }, { tensor: out, strides });
   return record('flip', out, [x], (dy) => [flip(dy, list)], { saved: [] });
+}
+
+/** x repeated `repeats[i]` times along axis i. @throws E_ARGUMENT unless there is one integer of at least 0 for each axis */
+export function tile(x: Tensor, repeats: readonly number[]): Tensor {
+  if (repeats.length !== x.rank || !repeats.every((n) => Number.isInteger(n) && n >= 0)) {
+    throw new AnnealError(
+      'E_ARGUMENT',
+      `tile: expected ${x.rank} integers of at least 0, received ${formatShape(repeats)}`,
+    );
+  }
+  // [d0, d1] -> [1, d0, 1, d1] -> [r0, d0, r1, d1] -> [r0 d0, r1 d1]; an axis that is not repeated stays as it is.
+  const lifted = x.shape.flatMap((dim, i) => (repeats[i] === 1 ? [dim] : [1, dim]));
+  const stretched = x.shape.flatMap((dim, i) => (repeats[i] === 1 ? [dim] : [at(repeats, i), dim]));
+  const shape = x.shape.map((dim, i) => dim * at(repeats, i));
+  return reshape(broadcastTo(reshape(x, lifted), stretched), shape);
 }
