@@ -30,6 +30,7 @@ export function initialize(
   const [key] = deriveKey(seed, `init:${path}.${name}`);
   const value = keep(scope(() => init(shape, fans, key)));
   if (formatShape(value.shape) !== formatShape(shape)) {
+    value.dispose();
     throw new AnnealError(
       'E_SHAPE',
       `init: expected ${formatShape(shape)} for ${path}.${name}, received ${formatShape(value.shape)}`,

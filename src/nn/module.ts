@@ -51,9 +51,14 @@ export abstract class Module {
         `${this.kind}: expected a model that is not built, received one that is; dispose() it first`,
       );
     }
-    const output = this.create(input, seed, path);
-    this.#built = true;
-    return output;
+    try {
+      const output = this.create(input, seed, path);
+      this.#built = true;
+      return output;
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
   }
 
   /** Declares a trainable parameter; it outlives scopes. Returns it. */
