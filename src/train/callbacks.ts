@@ -74,8 +74,8 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
           `earlyStopping: expected monitor to be one of ${Object.keys(event.metrics).join(', ')}, received '${monitor}'`,
         );
       }
-      const improved =
-        best === null || (mode === 'min' ? value < best.value - minDelta : value > best.value + minDelta);
+      const gained = (than: number): boolean => (mode === 'min' ? value < than - minDelta : value > than + minDelta);
+      const improved = best === null ? !Number.isNaN(value) : gained(best.value);
       if (improved) {
         best = { value, epoch: event.epoch };
         wait = 0;

@@ -71,9 +71,11 @@ export class EventStream<E> implements AsyncIterable<E> {
     if (full.length > 0) await Promise.all(full);
   }
 
+  /** Readers may still take what they were given; nothing more reaches them, and nobody waits for them. */
   close(): void {
     this.#closed = true;
     for (const reader of this.#readers) reader.close();
+    this.#readers.clear();
   }
 
   [Symbol.asyncIterator](): AsyncIterator<E> {

@@ -116,6 +116,8 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
   /** Aborts the run if it still goes on, waits for its end, and frees the optimizer. The model stays. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.stop();
+    // An observer that takes no more events must not keep the run from its end.
+    this.#events.close();
     await this.result.catch(() => undefined);
     this.optimizer?.dispose();
     this.optimizer = null;
