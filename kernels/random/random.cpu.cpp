@@ -108,6 +108,10 @@ void random(const OpCall& call) {
     case RandomKind::uniform: {
       const float low = p.low, high = p.high, range = high - low;
       const float below = low < high ? __builtin_nextafterf(high, low) : high;
+      if (low == 0.0f && high == 1.0f) {
+        eachWord(call, p, y, [](uint32_t word, int64_t) { return philox::toUnit(word); });
+        break;
+      }
       // Exact products in double: with or without fused multiply-add the same bits.
       eachWord(call, p, y, [=](uint32_t word, int64_t) {
         const float v = static_cast<float>(low + static_cast<double>(range) * philox::toUnit(word));
