@@ -22,7 +22,7 @@
 // Numbers    f32 within a block, double across blocks; mean and rstd rounded to f32 once.
 // Edges      rows = 1: the unbiased variance has no meaning; the running variance takes the biased one. rows = 0: the
 //            running statistics stay, mean = 0, rstd = 1 / sqrt(eps). channels = 0.
-// Cost       training 12 bytes an element (x twice, y), 7 flops; backward 20 bytes, 11 flops: memory bound.
+// Cost       training 12 bytes an element (x twice, y), 7 flops; backward 20 bytes, 10 flops: memory bound.
 // Reference  Ioffe, Szegedy (2015); Chan, Golub, LeVeque (1983); torch.nn.BatchNorm2d (momentum, unbiased running_var).
 #pragma once
 
