@@ -83,13 +83,21 @@ static inline void storePartial(float* p, vf v, int n) {
 }
 #endif
 
-// Fixed pairwise order, so that the result is a function of the input alone.
+// Fixed pairwise order (lane i + lane i + width, width = kLanes / 2, ..., 1), so that the result is a function of the
+// input alone.
 static inline float sum(vf v) {
-  alignas(64) float lanes[kLanes];
-  store(lanes, v);
-  for (int width = kLanes / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-  return lanes[0];
+  typedef float v4 __attribute__((vector_size(16)));
+#if defined(__AVX512F__)
+  typedef float v8 __attribute__((vector_size(32)));
+  const v8 w = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+               __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+  const v4 x = __builtin_shufflevector(w, w, 0, 1, 2, 3) + __builtin_shufflevector(w, w, 4, 5, 6, 7);
+#elif defined(__AVX__)
+  const v4 x = __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+#else
+  const v4 x = v;
+#endif
+  return (x[0] + x[2]) + (x[1] + x[3]);
 }
 
 }  // namespace anneal::ANNEAL_ISA
