@@ -263,11 +263,20 @@ function isHostArray(values: unknown): values is HostArray {
  * A tensor from host values: a number, nested arrays, or a typed array with a shape. dtype defaults to that of the
  * typed array, f32 otherwise. @throws E_SHAPE when the values do not fill the shape
  */
-export function tensor<D extends DType = 'f32'>(
+export function tensor<D extends DType>(
   values: NestedArray | HostArray,
+  shape: Shape | undefined,
+  options: TensorOptions<D> & { readonly dtype: D },
+): Tensor<D>;
+export function tensor(
+  values: NestedArray | Float32Array,
   shape?: Shape,
-  options: TensorOptions<D> = {},
-): Tensor<D> {
+  options?: TensorOptions<'f32'>,
+): Tensor<'f32'>;
+export function tensor(values: Int32Array, shape?: Shape, options?: TensorOptions<'i32'>): Tensor<'i32'>;
+export function tensor(values: Uint8Array, shape?: Shape, options?: TensorOptions<'u8'>): Tensor<'u8'>;
+export function tensor(values: NestedArray | HostArray, shape?: Shape, options?: TensorOptions): Tensor;
+export function tensor(values: NestedArray | HostArray, shape?: Shape, options: TensorOptions = {}): Tensor {
   let flat: ArrayLike<number>;
   let inferred: Shape;
   if (isHostArray(values)) {
@@ -287,7 +296,7 @@ export function tensor<D extends DType = 'f32'>(
       `tensor: expected ${sizeOf(dims)} values for shape ${formatShape(dims)}, received ${flat.length}`,
     );
   }
-  const dtype = (options.dtype ?? (isHostArray(values) ? dtypeOf(values) : 'f32')) as D;
+  const dtype = options.dtype ?? (isHostArray(values) ? dtypeOf(values) : 'f32');
   if (options.requiresGrad && dtype !== 'f32') {
     throw new AnnealError('E_DTYPE', `tensor: expected f32 for requiresGrad, received ${dtype}`);
   }

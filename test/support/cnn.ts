@@ -59,7 +59,7 @@ export function cnnParameters({ parameters }: CnnFixture): Map<string, Tensor<'f
         seed,
         scale,
       );
-      return [name, keep(tensor<'f32'>(values, shape, { requiresGrad: true }))];
+      return [name, keep(tensor(values, shape, { requiresGrad: true }))];
     }),
   );
 }

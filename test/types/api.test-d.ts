@@ -1,0 +1,135 @@
+// What the types promise. Nothing here runs: the type check of `npm test` is the test. `@ts-expect-error` marks what must
+// not compile.
+import {
+  AnnealError,
+  autograd,
+  type data,
+  type ErrorCode,
+  keep,
+  nn,
+  ops,
+  optim,
+  scope,
+  tensor,
+  train,
+} from '../../src/index.js';
+import type { Tensor } from '../../src/tensor/tensor.js';
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+
+/** Compiles when both types are the same. */
+function is<A, B>(..._same: Same<A, B> extends true ? [] : [never]): void {}
+
+export async function tensors(): Promise<void> {
+  const floats = tensor([[1, 2]]);
+  is<typeof floats, Tensor<'f32'>>();
+  const ints = tensor(Int32Array.of(1));
+  is<typeof ints, Tensor<'i32'>>();
+  const bytes = tensor(Uint8Array.of(1), [1]);
+  is<typeof bytes, Tensor<'u8'>>();
+  const given = tensor([1, 2], [2], { dtype: 'i32' });
+  is<typeof given, Tensor<'i32'>>();
+  const leaf = tensor(1, [], { requiresGrad: true });
+  is<typeof leaf, Tensor<'f32'>>();
+
+  is<Awaited<ReturnType<typeof floats.data>>, Float32Array<ArrayBufferLike>>();
+  is<Awaited<ReturnType<typeof ints.data>>, Int32Array<ArrayBufferLike>>();
+  is<Awaited<ReturnType<typeof bytes.data>>, Uint8Array<ArrayBufferLike>>();
+  is<typeof floats.grad, Tensor<'f32'> | null>();
+
+  const zeros = ops.zeros([2, 2]);
+  is<typeof zeros, Tensor<'f32'>>();
+  const ids = ops.zeros([2], { dtype: 'i32' });
+  is<typeof ids, Tensor<'i32'>>();
+
+  using disposable = tensor([1]);
+  disposable satisfies Disposable;
+
+  // @ts-expect-error: a string is no value
+  tensor(['1']);
+  // @ts-expect-error: no such dtype
+  tensor([1], [1], { dtype: 'f64' });
+  // @ts-expect-error: shapes do not change
+  floats.shape[0] = 3;
+  // @ts-expect-error: nor do dtypes
+  floats.dtype = 'i32';
+}
+
+export function scopes(): void {
+  const one = scope(() => tensor([1]));
+  is<typeof one, Tensor<'f32'>>();
+  const several = scope(() => ({ a: tensor([1]), b: 2 }));
+  is<typeof several, { a: Tensor<'f32'>; b: number }>();
+  const kept = keep(tensor(Int32Array.of(1)));
+  is<typeof kept, Tensor<'i32'>>();
+}
+
+export function gradients(x: Tensor): void {
+  const df = autograd.grad((a) => ops.sum(a));
+  is<ReturnType<typeof df>, Tensor<'f32'>[]>();
+  // @ts-expect-error: a number is no tensor
+  autograd.grad(() => 1);
+  autograd.backward(x, undefined, { retainGraph: true });
+  // @ts-expect-error: no such option
+  autograd.backward(x, undefined, { keepGraph: true });
+}
+
+export function layers(): void {
+  nn.sequential([nn.dense({ units: 3, activation: 'relu' }), nn.activation('gelu')]);
+  nn.sequential({ first: nn.flatten() });
+  // @ts-expect-error: units are needed
+  nn.dense({});
+  // @ts-expect-error: no such activation
+  nn.dense({ units: 3, activation: 'swish' });
+  // @ts-expect-error: no such padding
+  nn.conv2d({ filters: 3, kernelSize: 3, padding: 'full' });
+  // @ts-expect-error: optional is not the same as undefined
+  nn.dense({ units: 3, activation: undefined });
+}
+
+export async function runs(model: nn.Module, loader: data.Loader): Promise<void> {
+  const optimizer = optim.sgd({ lr: 0.1, momentum: 0.9, ema: { decay: 0.99 } });
+  await using run = train.fit(model, { data: loader, epochs: 1, optimizer, callbacks: [train.earlyStopping()] });
+  for await (const event of run) {
+    is<typeof event, train.TrainEvent>();
+    switch (event.type) {
+      case 'step':
+        is<typeof event, train.StepEvent>();
+        is<typeof event.metrics.loss, number | undefined>();
+        break;
+      case 'epoch':
+        is<typeof event, train.EpochEvent>();
+        break;
+      case 'warning':
+        is<typeof event.message, string>();
+        break;
+      case 'stop':
+        is<typeof event.reason, train.StopReason>();
+        break;
+      default:
+        is<typeof event, never>();
+    }
+  }
+  const { stopReason, best } = await run.result;
+  is<typeof stopReason, train.StopReason>();
+  is<typeof best, train.Best | null>();
+
+  // @ts-expect-error: data is needed
+  train.fit(model, { epochs: 1, optimizer });
+  // @ts-expect-error: no such loss
+  train.fit(model, { data: loader, epochs: 1, optimizer, loss: 'crossEntropy' });
+  // @ts-expect-error: no such metric
+  train.fit(model, { data: loader, epochs: 1, optimizer, metrics: ['f1'] });
+  // @ts-expect-error: a learning rate is needed
+  optim.adam({});
+  // @ts-expect-error: epsilon belongs to adam
+  optim.sgd({ lr: 0.1, epsilon: 1e-8 });
+}
+
+export function errors(error: unknown): ErrorCode | null {
+  if (!(error instanceof AnnealError)) return null;
+  is<typeof error.code, ErrorCode>();
+  // @ts-expect-error: no such code
+  if (error.code === 'E_NOPE') return null;
+  return error.code;
+}
