@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gradients } from '../../src/autograd/backward.js';
+import * as ops from '../../src/ops/index.js';
 import { scope } from '../../src/tensor/scope.js';
 import { type Tensor, tensor } from '../../src/tensor/tensor.js';
 import { differences } from '../support/finite_differences.js';
@@ -67,6 +68,20 @@ function toTensors(one: GradientCase, inputs: Record<string, Nd>, leaves: readon
     ]),
   );
 }
+
+const constant =
+  'arange eye full linspace ones onesLike zeros zerosLike bernoulli normal truncatedNormal uniform oneHot';
+const stepwise = 'sign floor ceil round argMax argMin isFinite isNaN';
+const truth = 'equal notEqual greater greaterEqual less lessEqual logicalAnd logicalNot logicalOr logicalXor';
+/** What has no gradient, or has its gradient tested where its values are: dropout's masks and cast's conversions. */
+const exempt = new Set(`${constant} ${stepwise} ${truth} dropout cast`.split(' '));
+
+test('every public op has its gradients tested, or has none', () => {
+  const tested = new Set(gradientCases.map((one) => one.op));
+  const missing = Object.keys(ops).filter((name) => !tested.has(name) && !exempt.has(name));
+  assert.deepEqual(missing, []);
+  for (const name of exempt) assert.ok(name in ops, `${name} is no public op`);
+});
 
 gradientCases.forEach((one, number) => {
   const label = `${one.op} #${number} ${JSON.stringify({ ...one.inputs, ...one.options })}`;

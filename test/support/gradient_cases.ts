@@ -149,12 +149,13 @@ export const gradientCases: readonly GradientCase[] = [
   unary('elu', 'off zero', { alpha: 0.8 }),
   unary('clip', 'distinct', { min: -0.5, max: 0.75 }),
   ...['add', 'sub', 'mul'].flatMap((op) => binary(op)),
-  ...['div', 'pow'].flatMap((op) => binary(op, 'positive')),
+  unary('affine', 'anywhere', { alpha: -1.5, value: 0.25 }),
+  ...['div', 'pow', 'mod'].flatMap((op) => binary(op, 'positive')),
   ...['maximum', 'minimum', 'squaredDifference'].flatMap((op) => binary(op)),
   { op: 'where', inputs: { a: [[2, 3]], b: [[3]] }, integers: { condition: [[2, 3], 2] } },
   { op: 'where', inputs: { a: [[2, 1]], b: [[]] }, integers: { condition: [[3], 2] } },
 
-  ...['sum', 'mean', 'variance'].flatMap((op) => reductions(op)),
+  ...['sum', 'mean', 'variance', 'sumSquares', 'norm', 'logSumExp'].flatMap((op) => reductions(op)),
   ...['max', 'min'].flatMap((op) => reductions(op, 'distinct')),
   ...reductions('prod', 'off zero').slice(1),
 
@@ -186,6 +187,9 @@ export const gradientCases: readonly GradientCase[] = [
   { op: 'gather', inputs: { x: [[2, 4, 3]] }, integers: { indices: [[3], 4] }, options: { axis: 1 } },
   { op: 'concat', inputs: { x0: [[2, 3]], x1: [[1, 3]], x2: [[3, 3]] }, options: { axis: 0 } },
   { op: 'concat', inputs: { x0: [[2, 2, 3]], x1: [[2, 2, 1]] }, options: { axis: -1 } },
+  { op: 'stack', inputs: { x0: [[2, 3]], x1: [[2, 3]] }, options: { axis: 1 } },
+  { op: 'flip', inputs: { x: [[2, 3, 4]] }, options: { axes: [0, 2] } },
+  { op: 'tile', inputs: { x: [[2, 3]] }, options: { sizes: [3, 2] } },
   { op: 'split', inputs: { x: [[2, 6]] }, options: { axis: 1, sizes: [1, 2, 3] } },
   { op: 'slice', inputs: { x: [[4, 5]] }, options: { begin: [1, 2], size: [2, 3] } },
   {

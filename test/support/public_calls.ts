@@ -12,9 +12,9 @@ import { avgPool2d, globalAvgPool2d, globalMaxPool2d, maxPool2d } from '../../sr
 import * as red from '../../src/ops/reduce/reduce.js';
 import { reshape } from '../../src/ops/reshape.js';
 import { linear, matmul } from '../../src/ops/sgemm/sgemm.js';
-import { logSoftmax, softmax } from '../../src/ops/softmax/softmax.js';
+import { logSoftmax, logSumExp, softmax } from '../../src/ops/softmax/softmax.js';
 import { softmaxCrossEntropy } from '../../src/ops/softmax_cross_entropy/softmax_cross_entropy.js';
-import { concat, pad, slice, split, transpose } from '../../src/ops/strided_copy/strided_copy.js';
+import { concat, flip, pad, slice, split, stack, tile, transpose } from '../../src/ops/strided_copy/strided_copy.js';
 import type { WindowOptions } from '../../src/ops/window.js';
 import { type Tensor, tensor } from '../../src/tensor/tensor.js';
 import type { Options } from './fixtures.js';
@@ -126,6 +126,8 @@ export const publicCalls: Readonly<Record<string, PublicCall>> = {
   maximum: binary(ew.maximum),
   minimum: binary(ew.minimum),
   pow: binary(ew.pow),
+  affine: one(({ x }, { alpha, value }) => ew.affine(x!, alpha!, value)),
+  mod: binary(ew.mod),
   squaredDifference: binary(ew.squaredDifference),
   equal: binary(ew.equal),
   notEqual: binary(ew.notEqual),
@@ -143,9 +145,15 @@ export const publicCalls: Readonly<Record<string, PublicCall>> = {
   min: reduction(red.min),
   prod: reduction(red.prod),
   variance: reduction(red.variance),
+  sumSquares: reduction(red.sumSquares),
+  norm: reduction(red.norm),
+  logSumExp: reduction(logSumExp),
   argmax: one(({ x }, { axis }) => red.argMax(x!, axis!)),
   argmin: one(({ x }, { axis }) => red.argMin(x!, axis!)),
 
+  stack: one((inputs, { axis }) => stack(Object.values(inputs), axis)),
+  flip: one(({ x }, { axes }) => flip(x!, axes ?? undefined)),
+  tile: one(({ x }, { sizes }) => tile(x!, sizes!)),
   concat: one((inputs, { axis }) => concat(Object.values(inputs), axis)),
   split: ({ x }, { axis, sizes }) => Object.fromEntries(split(x!, sizes!, axis).map((part, i) => [`y${i}`, part])),
   slice: one(({ x }, { begin, size }) => slice(x!, begin!, size!)),

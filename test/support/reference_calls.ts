@@ -1,6 +1,6 @@
 // The ops of the fixtures, as calls of the reference ops.
 import type { Options } from './fixtures.js';
-import { broadcastAt, broadcastShape, build, type Nd } from './nd.js';
+import { at, broadcastAt, broadcastShape, build, type Nd } from './nd.js';
 import * as ref from './reference_ops.js';
 
 type Inputs = Readonly<Record<string, Nd>>;
@@ -93,6 +93,8 @@ export const referenceCalls: Readonly<Record<string, ReferenceCall>> = {
   maximum: binary(Math.max),
   minimum: binary(Math.min),
   pow: binary((a, b) => a ** b),
+  affine: ({ x }, { alpha, value }) => ref.map(x!, (v) => alpha! * v + value!),
+  mod: binary((a, b) => a - b * Math.floor(a / b)),
   squaredDifference: binary((a, b) => (a - b) ** 2),
   equal: binary((a, b) => truth(a === b)),
   notEqual: binary((a, b) => truth(a !== b)),
@@ -111,6 +113,9 @@ export const referenceCalls: Readonly<Record<string, ReferenceCall>> = {
   min: reduction(ref.fold.min),
   prod: reduction(ref.fold.prod),
   variance: reduction(ref.fold.variance),
+  sumSquares: reduction((v) => v.reduce((sum, x) => sum + x * x, 0)),
+  norm: reduction((v) => Math.hypot(...v)),
+  logSumExp: reduction((v) => Math.log(v.reduce((sum, x) => sum + Math.exp(x), 0))),
   argmax: extreme(Math.max),
   argmin: extreme(Math.min),
 
@@ -147,6 +152,18 @@ export const referenceCalls: Readonly<Record<string, ReferenceCall>> = {
 
   embedding: ({ table, ids }) => ref.gather(table!, [...ids!.data], ids!.shape),
   gather: ({ x, indices }, { axis }) => ref.gather(x!, [...indices!.data], indices!.shape, axis),
+  stack: (inputs, { axis }) =>
+    ref.concat(
+      Object.values(inputs).map((x) => ref.reshape(x, [...x.shape.slice(0, axis), 1, ...x.shape.slice(axis)])),
+      axis!,
+    ),
+  flip: ({ x }, { axes }) =>
+    build(x!.shape, (index) => at(x!, ...index.map((i, d) => (axes?.includes(d) ? x!.shape[d]! - 1 - i : i)))),
+  tile: ({ x }, { sizes }) =>
+    build(
+      x!.shape.map((dim, d) => dim * sizes![d]!),
+      (index) => at(x!, ...index.map((i, d) => i % x!.shape[d]!)),
+    ),
   concat: (inputs, { axis }) => ref.concat(Object.values(inputs), axis!),
   split: ({ x }, { axis, sizes }) => {
     const d = axis! < 0 ? axis! + x!.shape.length : axis!;
