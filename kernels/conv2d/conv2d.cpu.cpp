@@ -24,6 +24,7 @@ struct ForwardWindows {
   Padded image;
   Grid grid;
   Segments segments;
+  const float* end;  // of the image
 };
 
 ForwardWindows forwardWindows(Exec& exec, const Shape& s, const float* x) {
@@ -40,7 +41,8 @@ ForwardWindows forwardWindows(Exec& exec, const Shape& s, const float* x) {
   }
   return {image,
           {s.oh, s.ow, image.h * image.w * s.c, s.sh * image.w * s.c, s.sw * s.c},
-          {offsets, whole ? s.kw * s.c : s.cg}};
+          {offsets, whole ? s.kw * s.c : s.cg},
+          image.data + s.n * image.h * image.w * s.c};
 }
 
 void zero(float* to, int64_t count) { std::memset(to, 0, static_cast<size_t>(count) * 4); }
@@ -215,7 +217,8 @@ void conv2d_backward_weight(const OpCall& call) {
     const ForwardWindows windows = forwardWindows(call.exec, s, call.input<float>(0));
     for (int64_t g = 0; g < s.groups; ++g)
       gemm(call.exec, window, s.og, s.positions(),
-           TransposedWindowPacker{windows.image.data + g * s.cg, windows.grid, windows.segments, 0},
+           TransposedWindowPacker{windows.image.data + g * s.cg, windows.grid, windows.segments, 0,
+                                  windows.end},
            MatrixPacker<kTileColumns>{dy + g * s.og, s.oc, true}, dw + g * s.og, s.oc, {});
     if (db != nullptr) sumRows(dy, 0, s.positions(), s.oc, db);
     return;
@@ -233,7 +236,8 @@ void conv2d_backward_weight(const OpCall& call) {
     if (begin >= end) return zero(to, stride);
     for (int64_t g = 0; g < s.groups; ++g)
       gemmSerial(call.exec, worker, window, s.og, end - begin,
-                 TransposedWindowPacker{windows.image.data + g * s.cg, windows.grid, windows.segments, begin},
+                 TransposedWindowPacker{windows.image.data + g * s.cg, windows.grid, windows.segments, begin,
+                                        windows.end},
                  MatrixPacker<kTileColumns>{dy + begin * s.oc + g * s.og, s.oc, true}, to + g * s.og, s.oc, {});
     if (db != nullptr) sumRows(dy, begin, end, s.oc, to + weights);
   });

@@ -97,17 +97,24 @@ struct TransposedWindowPacker {
   Grid grid;
   Segments segments;
   int64_t firstPosition;
+  const float* end;  // of the image
 
+  // A row of kTileRows from one position: whole, or in pieces, one for each segment it crosses. Pieces are copied four
+  // floats at a time: what is too much is overwritten by the next piece or row (beyond the last row lies slack), and near
+  // the end of the image, where such a read would leave it, one by one.
   void operator()(int64_t first, int count, int64_t k0, int64_t depth, float* to) const {
     struct Piece {
       int64_t offset;
       int at, length;
     } pieces[kTileRows];
     int pieceCount = 0;
+    int64_t reach = 0;
+    const int64_t limit = end - image;
     for (int i = 0; i < count;) {
       const int64_t s = (first + i) / segments.length, within = (first + i) % segments.length;
       const int length = static_cast<int>(least(segments.length - within, count - i));
       pieces[pieceCount++] = {segments.offsets[s] + within, i, length};
+      reach = segments.offsets[s] + within + length + 3;  // offsets ascend
       i += length;
     }
     int64_t position = firstPosition + k0, b = position % grid.columns, offset = grid.offset(position);
@@ -115,6 +122,11 @@ struct TransposedWindowPacker {
       const float* const base = image + offset;
       if (pieceCount == 1 && count == kTileRows) {
         std::memcpy(to, base + pieces[0].offset, kTileRows * sizeof(float));
+      } else if (offset + reach <= limit) {
+        for (int p = 0; p < pieceCount; ++p)
+          for (int i = 0; i < pieces[p].length; i += 4)
+            *reinterpret_cast<v4_unaligned*>(to + pieces[p].at + i) =
+                *reinterpret_cast<const v4_unaligned*>(base + pieces[p].offset + i);
       } else {
         for (int p = 0; p < pieceCount; ++p)
           for (int i = 0; i < pieces[p].length; ++i) to[pieces[p].at + i] = base[pieces[p].offset + i];
