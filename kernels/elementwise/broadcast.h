@@ -65,11 +65,50 @@ template <int N> struct Broadcast {
   }
 };
 
+// As broadcastRows below, for a matrix of short rows: an operand of one row is repeated over a block once, a dense one is
+// read in place, and any other gathered block by block.
+template <int N, class F>
+static inline void shortRows(Exec& exec, const Broadcast<N>& shape, const int32_t* const (&in)[N], int32_t* out,
+                             const F& f) {
+  const int64_t inner = shape.dims[1];
+  const int64_t blockRows = kGatherBlock / inner;
+  const auto fill = [&](int k, int32_t* block, int64_t firstRow, int64_t rows) {
+    const int64_t outerStride = shape.strides[k][0], innerStride = shape.strides[k][1];
+    const int32_t* source = in[k] + firstRow * outerStride;
+    for (int64_t r = 0; r < rows; ++r, source += outerStride)
+      for (int64_t c = 0; c < inner; ++c) *block++ = source[c * innerStride];
+  };
+  parallelRange(exec, shape.dims[0], kElementwiseGrain / inner, [&](int64_t begin, int64_t end, int) {
+    alignas(64) int32_t blocks[N][kGatherBlock];
+    const int32_t* operands[N];
+    int steps[N];
+    bool dense[N], once[N];
+    for (int k = 0; k < N; ++k) {
+      dense[k] = shape.strides[k][0] == inner && shape.strides[k][1] == 1;
+      once[k] = shape.strides[k][0] == 0;
+      steps[k] = 1;
+      operands[k] = blocks[k];
+      if (once[k]) fill(k, blocks[k], 0, blockRows);
+    }
+    for (int64_t row = begin; row < end; row += blockRows) {
+      const int64_t rows = row + blockRows < end ? blockRows : end - row;
+      for (int k = 0; k < N; ++k) {
+        if (dense[k])
+          operands[k] = in[k] + row * inner;
+        else if (!once[k])
+          fill(k, blocks[k], row, rows);
+      }
+      f(out + row * inner, operands, steps, rows * inner);
+    }
+  });
+}
+
 // Calls f(out, operands, steps, length) over the whole output in parallel. Steps are 1 (dense) or 0 (one value for
 // all): rows that are short or strided otherwise are gathered into a block first. Items are 4 bytes.
 template <int N, class F>
 static inline void broadcastRows(Exec& exec, const Broadcast<N>& shape, const int32_t* const (&in)[N], int32_t* out,
                                  const F& f) {
+  if (shape.rank == 2 && shape.inner() < kShortRow) return shortRows<N>(exec, shape, in, out, f);
   bool gather = shape.rank > 1 && shape.inner() < kShortRow;
   for (int k = 0; k < N; ++k) gather = gather || !shape.readableInPlace(k);
   parallelRange(exec, shape.count, kElementwiseGrain, [&](int64_t begin, int64_t end, int) {

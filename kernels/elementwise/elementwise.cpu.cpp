@@ -5,7 +5,17 @@
 namespace anneal::ANNEAL_ISA {
 namespace {
 
-UnaryLoop floatUnary(UnaryCode code) {
+// x^alpha where multiplying is as exact as the C library.
+UnaryLoop powerLoop(float alpha) {
+  if (alpha == 2.0f) return unaryLoop<vf>([](vf x, const Scalars&) { return x * x; });
+  if (alpha == 3.0f) return unaryLoop<vf>([](vf x, const Scalars&) { return x * x * x; });
+  if (alpha == -1.0f) return unaryLoop<vf>([](vf x, const Scalars&) { return one() / x; });
+  return unaryLoop<vf>([](vf x, const Scalars& s) {
+    return lanewise(x, [&](float v) { return __builtin_powf(v, s.alpha); });
+  });
+}
+
+UnaryLoop floatUnary(UnaryCode code, const Scalars& constants) {
   switch (code) {
     case UnaryCode::neg: return unaryLoop<vf>([](vf x, const Scalars&) { return -x; });
     case UnaryCode::abs: return unaryLoop<vf>([](vf x, const Scalars&) { return absolute(x); });
@@ -49,10 +59,7 @@ UnaryLoop floatUnary(UnaryCode code) {
     case UnaryCode::is_nan: return unaryLoop<vf>([](vf x, const Scalars&) { return truth(x != x); });
     case UnaryCode::is_finite:
       return unaryLoop<vf>([](vf x, const Scalars&) { return truth(absolute(x) < splat(__builtin_inff())); });
-    case UnaryCode::pow_scalar:
-      return unaryLoop<vf>([](vf x, const Scalars& s) {
-        return lanewise(x, [&](float v) { return __builtin_powf(v, s.alpha); });
-      });
+    case UnaryCode::pow_scalar: return powerLoop(constants.alpha);
     case UnaryCode::affine:
       return unaryLoop<vf>([](vf x, const Scalars& s) { return splat(s.alpha) * x + splat(s.beta); });
     case UnaryCode::erf: return unaryLoop<vf>([](vf x, const Scalars&) { return erf(x); });
@@ -258,8 +265,8 @@ Broadcast<N> broadcastOf(const OpCall& call, uint32_t rank, const uint32_t* dims
 void unary(const OpCall& call) {
   const auto& p = call.as<UnaryParams>();
   const auto code = static_cast<UnaryCode>(p.code);
-  const UnaryLoop loop = p.dtype == 0 ? floatUnary(code) : integerUnary(code);
   const Scalars s{p.alpha, p.beta, p.intAlpha, p.intBeta};
+  const UnaryLoop loop = p.dtype == 0 ? floatUnary(code, s) : integerUnary(code);
   const auto* x = call.input<int32_t>(0);
   auto* out = call.output<int32_t>(0);
   parallelRange(call.exec, p.count, kElementwiseGrain,

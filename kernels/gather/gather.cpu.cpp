@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kTaskItems = 16384;   // about what it takes for a task to outweigh waking a thread
 constexpr int64_t kColumnBlock = 256;   // 1 KiB of a row: long enough to stream
-constexpr int64_t kRowRanges = 16;      // every range reads all indices, so there are few
+constexpr int64_t kRowRanges = 16;      // every range reads all indices: only long rows are worth so many
 
 int64_t checkedIndex(const int32_t* indices, int64_t i, int64_t rows) {
   const int64_t index = indices[i];
@@ -72,7 +72,9 @@ void gather_backward(const OpCall& call) {
     scatter(p, indices, dy, dtable, 0, 0, 0, width);
     return;
   }
-  const int64_t grain = small ? rows : (rows + kRowRanges - 1) / kRowRanges;
+  const int64_t wanted = width / 8 + 1;
+  const int64_t ranges = wanted < kRowRanges ? wanted : kRowRanges;
+  const int64_t grain = small ? rows : (rows + ranges - 1) / ranges;
   parallelRange(call.exec, rows, grain, [&](int64_t begin, int64_t end, int) {
     scatter(p, indices, dy, dtable, begin, end, 0, width);
   });

@@ -136,8 +136,12 @@ template <class Op, class T> void transpose(Exec& exec, const Views& v, const T*
       const int64_t height = rows - r < kTile ? rows - r : kTile;
       for (int64_t c = 0; c < columns; c += kTile) {
         const int64_t width = columns - c < kTile ? columns - c : kTile;
-        transposeTile<Op>(out + to + r * outStride + c, outStride, in + from + c * inStride + r, inStride, height,
-                          width);
+        // Through a buffer, so that each line of memory is visited once: lines at a distance of a power of two share
+        // a few places in the cache and would not stay.
+        T tile[kTile * kTile];
+        for (int64_t k = 0; k < width; ++k)
+          std::memcpy(tile + k * kTile, in + from + (c + k) * inStride + r, static_cast<size_t>(height) * sizeof(T));
+        transposeTile<Op>(out + to + r * outStride + c, outStride, tile, kTile, height, width);
       }
     }
   });
