@@ -9,7 +9,7 @@ import { quickstart } from './quickstart.js';
 function integer(minimum: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!Number.isInteger(value) || value < minimum) {
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < minimum) {
       throw new InvalidArgumentError(`Expected an integer of at least ${minimum}.`);
     }
     return value;

@@ -1,44 +1,17 @@
+// Training runs: events, results, errors and ends.
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
-import { backward } from '../../src/autograd/index.js';
+import { after } from 'node:test';
 import { cpuInfo, setThreads } from '../../src/backend/device.js';
 import { fromIterable, type HostBatch } from '../../src/data/index.js';
-import { memory } from '../../src/device.js';
-import type { Weights } from '../../src/nn/index.js';
-import { softmaxCrossEntropy } from '../../src/ops/index.js';
 import { adam, sgd } from '../../src/optim/index.js';
 import { linear } from '../../src/schedule/index.js';
-import { scope } from '../../src/tensor/scope.js';
-import { liveTensors, tensor } from '../../src/tensor/tensor.js';
 import * as train from '../../src/train/index.js';
-import { blobs, mlp } from '../support/blobs.js';
+import { mlp } from '../support/blobs.js';
 import { refuses, rejects } from '../support/refuses.js';
+import { balanced, collect, data, ofType, testSet, trainSet, validation } from './setup.js';
 
 const { threads } = cpuInfo();
 after(() => setThreads(threads));
-
-const trainSet = blobs(192, 1);
-const testSet = blobs(96, 2);
-const data = trainSet.shuffle().batch(32); // 6 steps an epoch
-const validation = testSet.batch(40); // the last batch is smaller
-
-/** A test at whose end no tensor and no buffer is left. */
-function balanced(name: string, body: () => Promise<void>): void {
-  test(name, async () => {
-    const before = [liveTensors(), memory().liveBuffers];
-    await body();
-    assert.deepEqual([liveTensors(), memory().liveBuffers], before);
-  });
-}
-
-async function collect(run: train.Run): Promise<train.TrainEvent[]> {
-  const events: train.TrainEvent[] = [];
-  for await (const event of run) events.push(event);
-  return events;
-}
-
-const ofType = <T extends train.TrainEvent['type']>(events: readonly train.TrainEvent[], type: T) =>
-  events.filter((event): event is Extract<train.TrainEvent, { type: T }> => event.type === type);
 
 balanced('a run learns, and tells so in order', async () => {
   using model = mlp();
@@ -207,139 +180,6 @@ balanced('disposing a run twice, or one that has ended, is fine', async () => {
   await run[Symbol.asyncDispose]();
 });
 
-/** Right labels in the first two epochs, wrong ones from then on. */
-const turning = fromIterable(
-  async function* (epoch, options) {
-    const set = epoch < 2 ? trainSet : blobs(192, 1, (label) => (label + 1) % 3);
-    for await (const batch of set.shuffle().batch(32).epoch(epoch, options)) yield batch;
-  },
-  { batchesPerEpoch: 6 },
-);
-
-for (const ema of [false, true]) {
-  balanced(`early stopping keeps the best ${ema ? 'averaged ' : ''}weights`, async () => {
-    using model = mlp();
-    const snapshots: Weights[] = [];
-    const watch: train.Callback = {
-      name: 'watch',
-      async onEpoch(_event, run) {
-        snapshots.push(await run.weights(ema ? 'ema' : 'raw'));
-      },
-    };
-    const monitor = ema ? 'ema_val_loss' : 'val_loss';
-    await using run = train.fit(model, {
-      data: turning,
-      validation,
-      epochs: 20,
-      optimizer: sgd({ lr: 0.2, ...(ema ? { ema: { decay: 0.5 } } : {}) }),
-      callbacks: [watch, train.earlyStopping({ monitor, patience: 2, restoreBest: true })],
-    });
-    const { history, best, stopReason } = await run.result;
-    assert.equal(stopReason, 'earlyStopping');
-    const values = history.map(({ metrics }) => metrics[monitor] ?? Number.NaN);
-    const least = Math.min(...values);
-    const at = values.indexOf(least);
-    assert.ok(at >= 1 && at <= 2, values.join());
-    assert.equal(history.length, at + 3, 'two epochs without improvement');
-    assert.deepEqual(best, { monitor, value: least, epoch: at, restored: true });
-    assert.deepEqual(await model.stateDict(), snapshots[at]);
-    assert.notDeepEqual(snapshots[at], snapshots.at(-1));
-    assert.equal((await train.evaluate(model, { data: validation })).loss, least);
-  });
-}
-
-test('early stopping: the direction follows the name, small gains and NaN do not count', async () => {
-  const monitored = async (
-    options: train.EarlyStoppingOptions,
-    values: readonly number[],
-  ): Promise<{ stoppedAt: number | null; best: train.Best | null }> => {
-    let stoppedAt: number | null = null;
-    let best: train.Best | null = null;
-    const callback = train.earlyStopping(options);
-    for (const [epoch, value] of values.entries()) {
-      const event = { type: 'epoch', epoch, epochs: values.length, step: 0, lr: 0, seconds: 1, samplesPerSecond: 1 };
-      const run: train.RunHandle = {
-        stop: () => {
-          stoppedAt ??= epoch;
-        },
-        weights: () => Promise.resolve(new Map()),
-        restore: () => undefined,
-        setBest: (value) => {
-          best = value;
-        },
-      };
-      await callback.onEpoch?.({ ...event, type: 'epoch', metrics: { [options.monitor ?? 'val_loss']: value } }, run);
-    }
-    return { stoppedAt, best };
-  };
-  const best = (monitor: string, value: number, epoch: number) => ({ monitor, value, epoch, restored: false });
-  assert.deepEqual(await monitored({}, [3, 2, 2, 1]), { stoppedAt: 2, best: best('val_loss', 1, 3) });
-  assert.deepEqual(await monitored({ monitor: 'val_accuracy', patience: 1 }, [0.5, 0.6, 0.4]), {
-    stoppedAt: 2,
-    best: best('val_accuracy', 0.6, 1),
-  });
-  assert.deepEqual(await monitored({ mode: 'max', patience: 3 }, [1, 2, 3]), {
-    stoppedAt: null,
-    best: best('val_loss', 3, 2),
-  });
-  assert.deepEqual(await monitored({ minDelta: 0.5, patience: 2 }, [3, 2.9, 2.8, 2.4]), {
-    stoppedAt: 2,
-    best: best('val_loss', 2.4, 3),
-  });
-  assert.deepEqual(await monitored({ patience: 2 }, [Number.NaN, 2, Number.NaN, 1]), {
-    stoppedAt: null,
-    best: best('val_loss', 1, 3),
-  });
-  refuses(() => train.earlyStopping({ patience: -1 }), 'E_ARGUMENT', /at least 0/);
-  refuses(() => train.earlyStopping({ minDelta: Number.NaN }), 'E_ARGUMENT');
-});
-
-balanced('early stopping on a metric that is not there names those that are', async () => {
-  using model = mlp();
-  const callbacks = [train.earlyStopping()];
-  await using run = train.fit(model, { data, epochs: 1, optimizer: sgd({ lr: 0.1 }), callbacks });
-  await rejects(run.result, 'E_ARGUMENT', /one of loss, accuracy, received 'val_loss'/);
-});
-
-balanced('update ratios are |lr gradient| / |weight| of the step they come with', async () => {
-  const lr = 0.1;
-  const batches = trainSet.batch(32);
-  using model = mlp();
-  const callbacks = [train.updateRatio({ every: 2 })];
-  await using run = train.fit(model, { data: batches, epochs: 1, optimizer: sgd({ lr }), seed: 5, callbacks });
-  const steps = ofType(await collect(run), 'step');
-
-  // The same steps by hand.
-  using twin = mlp();
-  twin.build([2], 5);
-  let index = 0;
-  for (const batch of batches.epoch(0)) {
-    const event = steps[index++];
-    assert.ok(event);
-    scope(() => {
-      const y = twin.forward(tensor(batch.x.data, batch.x.shape), { training: true, seed: 5, step: index - 1 });
-      backward(softmaxCrossEntropy(y, tensor(batch.y.data, batch.y.shape)));
-    });
-    const wanted = index % 2 === 0;
-    assert.equal(event.updateRatios !== undefined, wanted, `step ${index}`);
-    for (const [name, parameter] of twin.namedParameters()) {
-      const before = parameter.dataSync();
-      const gradient = parameter.grad?.dataSync() ?? new Float32Array();
-      const norm = (values: Float32Array): number => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0));
-      if (wanted) {
-        const ratio = (lr * norm(gradient)) / norm(before);
-        const got = event.updateRatios?.[name] ?? Number.NaN;
-        assert.ok(got > 0 && Math.abs(got - ratio) < 1e-4 * ratio, `${name} at ${index}: ${got}, expected ${ratio}`);
-      }
-      parameter.write(before.map((v, i) => v - lr * (gradient[i] ?? 0)));
-      parameter.grad?.dispose();
-      parameter.grad = null;
-    }
-  }
-  assert.equal(index, 6);
-  refuses(() => train.updateRatio({ every: 0 }), 'E_ARGUMENT', /received 0/);
-});
-
 balanced('with a moving average there are metrics of the averaged weights', async () => {
   using model = mlp();
   const optimizer = sgd({ lr: 0.2, ema: { decay: 0.8 } });
@@ -422,25 +262,19 @@ balanced('a data source is closed when the run leaves it early', async () => {
   assert.equal(closed, 1);
 });
 
-balanced('a callback that throws ends the run with its error', async () => {
-  const error = new Error('no more disk');
-  const order: string[] = [];
-  const note = (name: string): train.Callback => ({
-    name,
-    onStep: ({ step }) => void order.push(`${name}${step}`),
-    onStop: ({ reason }) => void order.push(`${name} ${reason}`),
-  });
-  const failing: train.Callback = {
-    name: 'failing',
-    async onStep({ step }) {
-      if (step === 2) throw error;
-    },
-  };
+balanced('a model may be trained again once its run is disposed', async () => {
   using model = mlp();
-  const callbacks = [note('a'), failing, note('b')];
-  await using run = train.fit(model, { data, epochs: 1, optimizer: sgd({ lr: 0.1 }), callbacks });
-  await assert.rejects(run.result, (thrown) => thrown === error);
-  assert.deepEqual(order, ['a1', 'b1', 'a2', 'a error', 'b error']);
+  const options: train.FitOptions = { data, epochs: 1, optimizer: adam({ lr: 0.01 }) };
+  let first: train.FitResult;
+  {
+    await using run = train.fit(model, options);
+    first = await run.result;
+    await using early = train.fit(model, options);
+    await rejects(early.result, 'E_ARGUMENT', /belongs to another optimizer/);
+  }
+  await using run = train.fit(model, options);
+  const again = await run.result;
+  assert.ok((again.history[0]?.metrics.loss ?? 9) < (first.history[0]?.metrics.loss ?? 0));
 });
 
 balanced('options that make no sense are refused at the call', async () => {

@@ -1,0 +1,95 @@
+// The command in a process of its own: what it refuses, what `doctor` says, and Ctrl-C.
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { cpuInfo } from '../../src/backend/device.js';
+import { readCheckpoint } from '../../src/io/index.js';
+import { type ChildOptions, root, runChild } from '../support/child.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'anneal-cli-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const anneal = (args: readonly string[], options?: ChildOptions) => runChild('src/cli/main.ts', args, options);
+
+const refusals: readonly [string, readonly string[], RegExp][] = [
+  ['an epoch count that is no number', ['--epochs', 'many'], /--epochs.*'many'.*integer of at least 1/],
+  ['no epochs', ['--epochs', '0'], /--epochs.*at least 1/],
+  ['part of an epoch', ['--epochs', '1.5'], /--epochs/],
+  ['an empty seed', ['--seed', ''], /--seed.*at least 0/],
+  ['a negative batch size', ['--batch-size', '-3'], /--batch-size/],
+  ['a seed beyond 2^53', ['--seed', '9007199254740993'], /--seed/],
+  ['a device there is none of', ['--device', 'abacus'], /--device.*'abacus'.*auto, cpu/],
+  ['too many threads', ['--threads', '5000'], /E_ARGUMENT.*1024.*5000/],
+  ['an option there is none of', ['--epoch', '3'], /unknown option '--epoch'/],
+];
+
+for (const [name, args, message] of refusals) {
+  test(`quickstart refuses ${name}`, async () => {
+    const out = join(folder, 'refused');
+    const { code, stderr } = await anneal(['quickstart', '--out', out, ...args]);
+    assert.equal(code, 1);
+    assert.match(stderr, message);
+    assert.doesNotMatch(stderr, /\n\s+at /, 'no stack trace');
+    assert.equal(existsSync(out), false);
+  });
+}
+
+test('an unknown command is refused; help and version are not', async () => {
+  const unknown = await anneal(['train']);
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.stderr, /unknown command 'train'/);
+  const help = await anneal(['quickstart', '--help']);
+  assert.equal(help.code, 0);
+  assert.match(help.stdout, /--epochs <count>/);
+  const version = await anneal(['--version']);
+  const { version: expected }: { version: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  assert.deepEqual([version.code, version.stdout.trim()], [0, expected]);
+});
+
+test('doctor names the device and its kernels', async () => {
+  const { code, stdout } = await anneal(['doctor']);
+  assert.equal(code, 0);
+  assert.match(stdout, new RegExp(`^cpu +ok +${cpuInfo().isa} kernels, \\d+ threads$`, 'm'));
+});
+
+test('Ctrl-C ends the quickstart with 130, a checkpoint that loads and a report', async () => {
+  const out = join(folder, 'interrupted');
+  let sent = false;
+  const { code, signal, stdout, stderr } = await anneal(
+    ['quickstart', '--batch-size', '16', '--seed', '7', '--out', out],
+    {
+      onOutput(child, output) {
+        if (sent || !/epoch/.test(output.stderr)) return;
+        sent = true;
+        child.kill('SIGINT');
+      },
+    },
+  );
+  assert.deepEqual({ code, signal }, { code: 130, signal: null }, stderr);
+  assert.match(stdout, /Interrupted after \d+ steps/);
+
+  const { tensors, state } = await readCheckpoint(join(out, 'checkpoint'));
+  assert.deepEqual(
+    Object.entries(tensors).map(([name, { shape }]) => [name, [...shape]]),
+    [
+      ['conv2d1.weight', [5, 5, 1, 32]],
+      ['conv2d1.bias', [32]],
+      ['conv2d2.weight', [5, 5, 32, 64]],
+      ['conv2d2.bias', [64]],
+      ['dense1.weight', [3136, 256]],
+      ['dense1.bias', [256]],
+      ['dense2.weight', [256, 10]],
+      ['dense2.bias', [10]],
+    ],
+  );
+  for (const { data } of Object.values(tensors)) assert.ok(data.every(Number.isFinite));
+  assert.ok(state.step >= 1, `${state.step} steps`);
+  assert.deepEqual([state.epoch, state.seed, state.history], [0, 7, []]);
+  assert.deepEqual(state.extra, { best: null, stopReason: 'aborted' });
+
+  const report = readFileSync(join(out, 'report.html'), 'utf8');
+  assert.match(report, /^<!doctype html>/i);
+  assert.match(report, /MNIST quickstart/);
+});
