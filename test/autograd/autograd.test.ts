@@ -296,6 +296,23 @@ balanced('a rule that gives the wrong gradients is named', (leaf) => {
   refuses(() => backward(sum(wrongCount(x))), 'E_ARGUMENT', /1 gradients from customGrad, received 2/);
 });
 
+balanced('gradients on the way are let go as soon as they are passed on', (leaf) => {
+  const seen: number[] = [];
+  const link = customGrad((a) => ({
+    value: mul(a, 2),
+    backward: (dy) => {
+      seen.push(liveTensors());
+      return [mul(dy, 2)];
+    },
+  }));
+  const x = leaf([1]);
+  let y: Tensor = x;
+  for (let i = 0; i < 10; i++) y = link(y);
+  backward(y);
+  assert.deepEqual(values(x.grad), [1024]);
+  assert.deepEqual(new Set(seen), new Set([seen[0]]));
+});
+
 test('backward and gradients leave nothing behind outside of scopes, also when they fail', () => {
   const before = liveTensors();
   const x = tensor([1, 2]).requireGrad();

@@ -77,6 +77,18 @@ balanced('keep takes a tensor out of every scope', () => {
   kept?.dispose();
 });
 
+balanced('keep reaches scopes further out', () => {
+  let kept: Tensor | undefined;
+  scope(() => {
+    const outer = tensor([1]);
+    scope(() => {
+      kept = keep(outer);
+    });
+  });
+  assert.equal(kept?.disposed, false);
+  kept?.dispose();
+});
+
 balanced('a scope that throws disposes everything', () => {
   let made: Tensor | undefined;
   assert.throws(
