@@ -51,7 +51,10 @@ function setup(one: GradientCase, label: string) {
   const value = (at: Record<string, Nd>): number => {
     let sum = 0;
     for (const [name, y] of Object.entries(evaluate(at)))
-      if (name in upstream) y.data.forEach((v, i) => (sum += v * upstream[name]!.data[i]!));
+      if (name in upstream)
+        y.data.forEach((v, i) => {
+          sum += v * upstream[name]!.data[i]!;
+        });
     return sum;
   };
   const leaves = Object.keys(one.inputs).filter((name) => !one.constants?.includes(name));
