@@ -69,6 +69,9 @@ async function anneal(threads: number): Promise<Figures> {
   return figures(times);
 }
 
+/** Below this, PyTorch's sgemm is the reference BLAS, not an optimised one. */
+const SLOW_BLAS_GFLOPS = 20;
+
 function pytorch(threads: number): Figures | string {
   const script = fileURLToPath(new URL('./peers/train_cnn.py', import.meta.url));
   const { status, stdout, stderr, error } = spawnSync(PYTHON, [script, String(threads), String(STEPS)], {
@@ -79,7 +82,12 @@ function pytorch(threads: number): Figures | string {
     const reason = error?.message ?? stderr.trim().split('\n').at(-1) ?? `status ${status}`;
     return `not measured: ${reason} (Debian's python3-torch brings it)`;
   }
-  return figures(JSON.parse(stdout));
+  const { ms, sgemmGflops }: { ms: number[]; sgemmGflops: number } = JSON.parse(stdout);
+  if (sgemmGflops < SLOW_BLAS_GFLOPS) {
+    return `not a fair peer: its sgemm reaches ${sgemmGflops.toFixed(1)} GFLOP/s, so it runs on the reference BLAS; install libopenblas0-pthread`;
+  }
+  console.log(`          (pytorch's sgemm 512: ${sgemmGflops.toFixed(0)} GFLOP/s)`);
+  return figures(ms);
 }
 
 const threads = Number(process.env.ANNEAL_NUM_THREADS ?? availableParallelism());
