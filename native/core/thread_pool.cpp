@@ -3,19 +3,13 @@
 #include <cstdlib>
 #include <limits>
 
+#include "spin.h"
+
 namespace anneal {
 namespace {
 
 // About 10 us on a current core: longer than the gap between two ops of a step, shorter than anyone would notice.
 constexpr int kSpins = 400;
-
-inline void pause() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
 
 // Spins while `atom` holds `value`, then sleeps until it changes.
 void await(const std::atomic<uint32_t>& atom, uint32_t value) {

@@ -9,7 +9,7 @@ import { depthwiseConv2d } from '../depthwise_conv2d/depthwise_conv2d.js';
 import { dispatch, expectDType, expectRank } from '../dispatch.js';
 import { reshape } from '../reshape.js';
 import { type WindowOptions, windowOf } from '../window.js';
-import { backwardDataRule, backwardWeightRule, biasSumRule, convolutionRule, forwardRule } from './conv2d.grad.js';
+import { rules } from './conv2d.grad.js';
 
 const fields = {
   n: 'u32',
@@ -86,7 +86,7 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}): Tenso
   dispatch(conv2dParams, { ...geometry, activation: code }, [x, w, bias], [y]);
   // The gradient of an activation follows from y.
   const saved = activation === 'none' ? [x, w] : [x, w, y];
-  return record('conv2d', y, [x, w, bias], convolutionRule(x, w, y, activation, geometry), { saved });
+  return record('conv2d', y, [x, w, bias], rules.convolution(x, w, y, activation, geometry), { saved });
 }
 
 /** The bare convolution: x [n,h,w,c], w [kh,kw,c/groups,oc], y [n,oh,ow,oc]. */
@@ -94,7 +94,7 @@ export function forward(x: Tensor, w: Tensor, geometry: Conv2dGeometry): Tensor<
   const { n, oh, ow, oc } = geometry;
   const y = empty([n, oh, ow, oc], 'f32', x.device);
   dispatch(conv2dParams, geometry, [x, w, null], [y]);
-  return record('conv2d', y, [x, w], forwardRule(x, w, geometry), { saved: [x, w] });
+  return record('conv2d', y, [x, w], rules.forward(x, w, geometry), { saved: [x, w] });
 }
 
 /** dx [n,h,w,c] from dy [n,oh,ow,oc] and w [kh,kw,c/groups,oc]. */
@@ -102,7 +102,7 @@ export function backwardData(dy: Tensor, w: Tensor, geometry: Conv2dGeometry): T
   const { n, h, w: width, c } = geometry;
   const dx = empty([n, h, width, c], 'f32', dy.device);
   dispatch(conv2dBackwardDataParams, geometry, [dy, w], [dx]);
-  return record('conv2dBackwardData', dx, [dy, w], backwardDataRule(dy, w, geometry), { saved: [dy, w] });
+  return record('conv2dBackwardData', dx, [dy, w], rules.backwardData(dy, w, geometry), { saved: [dy, w] });
 }
 
 /** dw [kh,kw,c/groups,oc], and with it dbias [oc] if asked for, from x [n,h,w,c] and dy [n,oh,ow,oc]. */
@@ -116,7 +116,7 @@ export function backwardWeight(
   const dw = empty([kh, kw, c / groups, oc], 'f32', dy.device);
   const dbias = withBias ? empty([oc], 'f32', dy.device) : null;
   dispatch(conv2dBackwardWeightParams, geometry, [x, dy], [dw, dbias]);
-  record('conv2dBackwardWeight', dw, [x, dy], backwardWeightRule(x, dy, geometry), { saved: [x, dy] });
-  if (dbias) record('conv2dBackwardBias', dbias, [dy], biasSumRule(dy.shape), { saved: [] });
+  record('conv2dBackwardWeight', dw, [x, dy], rules.backwardWeight(x, dy, geometry), { saved: [x, dy] });
+  if (dbias) record('conv2dBackwardBias', dbias, [dy], rules.biasSum(dy.shape), { saved: [] });
   return { dw, dbias };
 }

@@ -7,13 +7,7 @@ import { empty, type Tensor } from '../../tensor/tensor.js';
 import { activationCode, type FusedActivation } from '../activation.js';
 import { dispatch, expectDType, expectRank } from '../dispatch.js';
 import { type WindowOptions, windowOf } from '../window.js';
-import {
-  backwardDataRule,
-  backwardWeightRule,
-  biasSumRule,
-  convolutionRule,
-  forwardRule,
-} from './depthwise_conv2d.grad.js';
+import { rules } from './depthwise_conv2d.grad.js';
 
 const fields = {
   n: 'u32',
@@ -81,7 +75,7 @@ export function depthwiseConv2d(x: Tensor, w: Tensor, options: DepthwiseConv2dOp
   dispatch(depthwiseConv2dParams, { ...geometry, activation: code }, [x, w, bias], [y]);
   // The gradient of an activation follows from y.
   const saved = activation === 'none' ? [x, w] : [x, w, y];
-  return record(op, y, [x, w, bias], convolutionRule(x, w, y, activation, geometry), { saved });
+  return record(op, y, [x, w, bias], rules.convolution(x, w, y, activation, geometry), { saved });
 }
 
 /** The bare convolution: x [n,h,w,c], w [kh,kw,c,m], y [n,oh,ow,c*m]. */
@@ -89,7 +83,7 @@ export function forward(x: Tensor, w: Tensor, geometry: DepthwiseGeometry): Tens
   const { n, oh, ow, c, m } = geometry;
   const y = empty([n, oh, ow, c * m], 'f32', x.device);
   dispatch(depthwiseConv2dParams, geometry, [x, w, null], [y]);
-  return record('depthwiseConv2d', y, [x, w], forwardRule(x, w, geometry), { saved: [x, w] });
+  return record('depthwiseConv2d', y, [x, w], rules.forward(x, w, geometry), { saved: [x, w] });
 }
 
 /** dx [n,h,w,c] from dy [n,oh,ow,c*m] and w [kh,kw,c,m]. */
@@ -97,7 +91,7 @@ export function backwardData(dy: Tensor, w: Tensor, geometry: DepthwiseGeometry)
   const { n, h, w: width, c } = geometry;
   const dx = empty([n, h, width, c], 'f32', dy.device);
   dispatch(depthwiseConv2dBackwardDataParams, geometry, [dy, w], [dx]);
-  return record('depthwiseConv2dBackwardData', dx, [dy, w], backwardDataRule(dy, w, geometry), { saved: [dy, w] });
+  return record('depthwiseConv2dBackwardData', dx, [dy, w], rules.backwardData(dy, w, geometry), { saved: [dy, w] });
 }
 
 /** dw [kh,kw,c,m], and with it dbias [c*m] if asked for, from x [n,h,w,c] and dy [n,oh,ow,c*m]. */
@@ -111,7 +105,7 @@ export function backwardWeight(
   const dw = empty([kh, kw, c, m], 'f32', dy.device);
   const dbias = withBias ? empty([c * m], 'f32', dy.device) : null;
   dispatch(depthwiseConv2dBackwardWeightParams, geometry, [x, dy], [dw, dbias]);
-  record('depthwiseConv2dBackwardWeight', dw, [x, dy], backwardWeightRule(x, dy, geometry), { saved: [x, dy] });
-  if (dbias) record('depthwiseConv2dBackwardBias', dbias, [dy], biasSumRule(dy.shape), { saved: [] });
+  record('depthwiseConv2dBackwardWeight', dw, [x, dy], rules.backwardWeight(x, dy, geometry), { saved: [x, dy] });
+  if (dbias) record('depthwiseConv2dBackwardBias', dbias, [dy], rules.biasSum(dy.shape), { saved: [] });
   return { dw, dbias };
 }
