@@ -30,7 +30,8 @@ class Exec {
   virtual int threads() const = 0;
 
   // Calls body(arg, i, worker) once for each i in [0, count) and returns when all are done. The order and the worker
-  // are not defined, so tasks write disjoint outputs, and `count` must follow from shapes, never from threads().
+  // are not defined, so tasks write disjoint outputs, and which numbers are summed in what order must follow
+  // from shapes, never from threads().
   // A task may raise(); the first error is raised again from here.
   virtual void parallelFor(int64_t count, Body body, void* arg) = 0;
 
