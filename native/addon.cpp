@@ -20,6 +20,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   function("read", anneal::bindRead);
   function("readSync", anneal::bindReadSync);
   function("run", anneal::bindRun);
+  function("time", anneal::bindTime);
   function("sync", anneal::bindSync);
   function("wait", anneal::bindWait);
   function("memory", anneal::bindMemory);

@@ -42,6 +42,21 @@ export interface Addon {
   read(handle: number, byteOffset: number, byteLength: number): Promise<ArrayBuffer>;
   readSync(handle: number, byteOffset: number, byteLength: number): ArrayBuffer;
   run(op: number, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void;
+  /**
+   * Runs an op `samples * inner` times and gives the seconds of one execution in each sample, by the addon's own clock
+   * around the kernel. With `cold` 1 the operands are evicted from the caches before each sample. Ops that update their
+   * outputs do so each time.
+   */
+  time(
+    op: number,
+    params: Uint8Array,
+    operands: Float64Array,
+    nIn: number,
+    nOut: number,
+    samples: number,
+    inner: number,
+    cold: 0 | 1,
+  ): Promise<Float64Array>;
   sync(): Promise<void>;
   wait(): void;
   memory(): { liveBytes: number; pooledBytes: number; peakBytes: number; liveBuffers: number };
@@ -112,6 +127,7 @@ function guard(raw: Addon): Addon {
   };
   const read = call(raw.read);
   const sync = call(raw.sync);
+  const time = call(raw.time);
   return {
     alloc: call(raw.alloc),
     free: call(raw.free),
@@ -126,6 +142,7 @@ function guard(raw: Addon): Addon {
         throw toAnnealError(error);
       }
     },
+    time: (...args) => time(...args).catch(rethrow),
     sync: () => sync().catch(rethrow),
     wait: call(raw.wait),
     memory: call(raw.memory),

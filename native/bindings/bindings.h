@@ -16,6 +16,7 @@ Napi::Value bindTrim(const Napi::CallbackInfo& info);      // () -> bytes
 
 // run.cpp
 Napi::Value bindRun(const Napi::CallbackInfo& info);       // (op, params, operands, nIn, nOut)
+Napi::Value bindTime(const Napi::CallbackInfo& info);      // (..., samples, inner, cold) -> Promise<Float64Array>
 Napi::Value bindSync(const Napi::CallbackInfo& info);      // () -> Promise<void>
 Napi::Value bindWait(const Napi::CallbackInfo& info);      // () blocks
 

@@ -34,7 +34,11 @@ BufferRef resolve(Context& context, const Operand& operand, uint32_t i) {
   return {buffer.block.data + offset, static_cast<size_t>(bytes)};
 }
 
-void runOp(const Napi::CallbackInfo& info, Context& context, uint32_t id, const OpDef& def) {
+constexpr uint64_t kMaxRepeats = uint64_t{1} << 24;
+
+// The call behind the first five arguments, checked; `operands` are for markUsed().
+OpRecord opArguments(const Napi::CallbackInfo& info, Context& context, uint32_t id, Operand (&operands)[kMaxOperands]) {
+  const OpDef& def = opDef(id);
   const Bytes params = bytesArgument(info, 1, "params");
   if (params.size != def.paramBytes)
     raise(Code::argument, "expected %u bytes of params, received %zu", def.paramBytes, params.size);
@@ -56,35 +60,59 @@ void runOp(const Napi::CallbackInfo& info, Context& context, uint32_t id, const 
   record.nOut = nOut;
   record.kernel = kernel(context.isa(), id);
   if (params.size > 0) std::memcpy(record.params, params.data, params.size);
-  Operand operands[kMaxOperands];
   if (nIn + nOut > 0) std::memcpy(operands, operandBytes.data, (nIn + nOut) * sizeof(Operand));
   for (uint32_t i = 0; i < nIn + nOut; ++i) record.operands[i] = resolve(context, operands[i], i);
 
   NoExec none;
   def.check({record.params, record.operands, record.operands + nIn, nIn, nOut, none});
+  return record;
+}
 
-  const uint64_t sequence = context.queue().push(record);
-  for (uint32_t i = 0; i < nIn + nOut; ++i)
+void markUsed(Context& context, const OpRecord& record, const Operand* operands, uint64_t sequence) {
+  for (uint32_t i = 0; i < record.nIn + record.nOut; ++i)
     if (record.operands[i].data != nullptr)
       context.buffers().get(static_cast<BufferPool::Handle>(operands[i].handle)).block.lastUse = sequence;
 }
 
-}  // namespace
-
-Napi::Value bindRun(const Napi::CallbackInfo& info) {
-  const char* name = "run";
+// body(context, id) with errors in the name of the op that the first argument says.
+template <class Body> Napi::Value guardedOp(const Napi::CallbackInfo& info, const char* name, const Body& body) {
   try {
     const auto id = static_cast<uint32_t>(integerArgument(info, 0, "op", kOpCount - 1));
-    const OpDef& def = opDef(id);
-    name = def.name;
-    runOp(info, Context::of(info.Env()), id, def);
-    return info.Env().Undefined();
+    name = opDef(id).name;
+    return body(Context::of(info.Env()), id);
   } catch (const Napi::Error&) {
     throw;
   } catch (...) {
     const Failure failure = currentFailure(name);
     throw makeError(info.Env(), failure.code, failure.message);
   }
+}
+
+}  // namespace
+
+Napi::Value bindRun(const Napi::CallbackInfo& info) {
+  return guardedOp(info, "run", [&](Context& context, uint32_t id) -> Napi::Value {
+    Operand operands[kMaxOperands];
+    const OpRecord record = opArguments(info, context, id, operands);
+    markUsed(context, record, operands, context.queue().push(record));
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value bindTime(const Napi::CallbackInfo& info) {
+  return guardedOp(info, "time", [&](Context& context, uint32_t id) -> Napi::Value {
+    Operand operands[kMaxOperands];
+    const OpRecord record = opArguments(info, context, id, operands);
+    const auto samples = static_cast<uint32_t>(integerArgument(info, 5, "samples", kMaxRepeats));
+    const auto inner = static_cast<uint32_t>(integerArgument(info, 6, "inner", kMaxRepeats));
+    const bool cold = integerArgument(info, 7, "cold", 1) != 0;
+    if (samples == 0 || inner == 0) raise(Code::argument, "expected at least one sample of one execution");
+    // Nobody else holds `seconds` until the promise resolves, so the queue thread may write there.
+    const Napi::Float64Array seconds = Napi::Float64Array::New(info.Env(), samples);
+    markUsed(context, record, operands,
+             context.queue().push(TimedRecord{record, {const_cast<double*>(seconds.Data()), samples, inner, cold}}));
+    return context.settleWhenDone(info.Env(), seconds);
+  });
 }
 
 Napi::Value bindSync(const Napi::CallbackInfo& info) {

@@ -43,6 +43,13 @@ uint64_t Queue::push(const OpRecord& record) {
   return publish();
 }
 
+uint64_t Queue::push(const TimedRecord& record) {
+  Record& slot = claim();
+  slot.kind = Kind::timed;
+  new (&slot.timed) TimedRecord(record);
+  return publish();
+}
+
 uint64_t Queue::push(const CopyRecord& record) {
   Record& slot = claim();
   slot.kind = Kind::copy;
@@ -82,19 +89,22 @@ void Queue::setThreads(int threads) {
   pool_ = std::make_unique<ThreadPool>(threads);
 }
 
+void Queue::executeOp(const OpRecord& op, const Timing* timing) {
+  const OpCall call{op.params, op.operands, op.operands + op.nIn, op.nIn, op.nOut, *pool_};
+  try {
+    if (timing == nullptr) op.kernel(call);
+    else timeKernel(op.kernel, call, *timing);
+  } catch (...) {
+    Failure failure = currentFailure(opDef(op.op).name);
+    const std::lock_guard<std::mutex> lock(failureMutex_);
+    if (!failure_) failure_ = std::move(failure);
+  }
+}
+
 void Queue::execute(Record& record) {
   switch (record.kind) {
-    case Kind::op: {
-      const OpRecord& op = record.op;
-      try {
-        op.kernel({op.params, op.operands, op.operands + op.nIn, op.nIn, op.nOut, *pool_});
-      } catch (...) {
-        Failure failure = currentFailure(opDef(op.op).name);
-        const std::lock_guard<std::mutex> lock(failureMutex_);
-        if (!failure_) failure_ = std::move(failure);
-      }
-      break;
-    }
+    case Kind::op: executeOp(record.op, nullptr); break;
+    case Kind::timed: executeOp(record.timed.op, &record.timed.timing); break;
     case Kind::copy: std::memcpy(record.copy.to, record.copy.from, record.copy.bytes); break;
     case Kind::fence: record.fence.done(record.fence.context, record.fence.token, takeFailure()); break;
   }

@@ -13,6 +13,7 @@
 #include "registry.h"
 #include "status.h"
 #include "thread_pool.h"
+#include "timing.h"
 
 namespace anneal {
 
@@ -22,6 +23,12 @@ struct OpRecord {
   KernelFn kernel;
   alignas(8) std::byte params[kMaxParamBytes];
   BufferRef operands[kMaxOperands];  // inputs, then outputs
+};
+
+// An op executed many times, with the time of each sample.
+struct TimedRecord {
+  OpRecord op;
+  Timing timing;  // `seconds` must outlive the record
 };
 
 struct CopyRecord {
@@ -46,6 +53,7 @@ class Queue {
 
   // Each waits while the ring is full (back-pressure) and returns the record's sequence number.
   uint64_t push(const OpRecord& record);
+  uint64_t push(const TimedRecord& record);
   uint64_t push(const CopyRecord& record);
   uint64_t push(const FenceRecord& record);
 
@@ -58,11 +66,12 @@ class Queue {
   void setThreads(int threads);            // waits for the queue to drain
 
  private:
-  enum class Kind : uint32_t { op, copy, fence };
+  enum class Kind : uint32_t { op, timed, copy, fence };
   struct Record {
     Kind kind;
     union {
       OpRecord op;
+      TimedRecord timed;
       CopyRecord copy;
       FenceRecord fence;
     };
@@ -73,6 +82,7 @@ class Queue {
   uint64_t publish();
   void loop();
   void execute(Record& record);
+  void executeOp(const OpRecord& op, const Timing* timing);
 
   std::unique_ptr<Record[]> ring_;
   std::unique_ptr<ThreadPool> pool_;

@@ -75,6 +75,7 @@ export const opNames = [
   'sgd_momentum_ema',
   'adam',
   'rmsprop',
+  'limit',
 ] as const;
 
 export type OpName = (typeof opNames)[number];

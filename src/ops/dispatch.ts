@@ -7,7 +7,7 @@
 //
 // Checks that a user can get wrong (shapes, dtypes, ranges) belong in the op function, with the shapes in the message;
 // the addon's own check is the last net.
-import type { OpName } from '../backend/backend.js';
+import type { Backend, OpName } from '../backend/backend.js';
 import type { FieldSpec, FieldValues, ParamStruct } from '../backend/params.js';
 import { AnnealError } from '../errors.js';
 import type { DType } from '../tensor/dtype.js';
@@ -28,6 +28,32 @@ function place(index: number, tensor: Tensor | null | undefined): void {
   operands[at + 2] = tensor.byteLength;
 }
 
+/**
+ * The operands as `Backend.run` takes them, and the device they share. The array is reused: valid until the next call.
+ * @throws E_DEVICE, E_DISPOSED, E_ARGUMENT
+ */
+export function encodeOperands(
+  op: OpName,
+  inputs: readonly (Tensor | null | undefined)[],
+  outputs: readonly (Tensor | null | undefined)[],
+): { backend: Backend; operands: Float64Array } {
+  const backend = (outputs[0] ?? inputs[0])?.storage.backend;
+  if (backend === undefined) throw new AnnealError('E_ARGUMENT', `${op}: expected at least one operand`);
+  let index = 0;
+  for (const list of [inputs, outputs]) {
+    for (const tensor of list) {
+      if (tensor && tensor.storage.backend !== backend) {
+        throw new AnnealError(
+          'E_DEVICE',
+          `${op}: expected tensors on one device, received ${backend.name} and ${tensor.device}`,
+        );
+      }
+      place(index++, tensor);
+    }
+  }
+  return { backend, operands };
+}
+
 /** Enqueues one op on the device of its operands. Absent operands are null. @throws E_DISPOSED, E_DEVICE, E_SHAPE, ... */
 export function dispatch<F extends Record<string, FieldSpec>>(
   params: ParamStruct<F>,
@@ -35,20 +61,7 @@ export function dispatch<F extends Record<string, FieldSpec>>(
   inputs: readonly (Tensor | null | undefined)[],
   outputs: readonly (Tensor | null | undefined)[],
 ): void {
-  const backend = (outputs[0] ?? inputs[0])?.storage.backend;
-  if (backend === undefined) throw new AnnealError('E_ARGUMENT', `${params.op}: expected at least one operand`);
-  let index = 0;
-  for (const list of [inputs, outputs]) {
-    for (const tensor of list) {
-      if (tensor && tensor.storage.backend !== backend) {
-        throw new AnnealError(
-          'E_DEVICE',
-          `${params.op}: expected tensors on one device, received ${backend.name} and ${tensor.device}`,
-        );
-      }
-      place(index++, tensor);
-    }
-  }
+  const { backend } = encodeOperands(params.op, inputs, outputs);
   backend.run(params.op, params.encode(values), operands, inputs.length, outputs.length);
 }
 

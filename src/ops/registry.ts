@@ -20,6 +20,8 @@ import { gatherBackwardCost, gatherCost } from './gather/gather.cost.js';
 import { gatherBackwardParams, gatherParams } from './gather/gather.js';
 import { layerNormBackwardCost, layerNormCost } from './layer_norm/layer_norm.cost.js';
 import { layerNormBackwardParams, layerNormParams } from './layer_norm/layer_norm.js';
+import { limitCost } from './limit/limit.cost.js';
+import { limitParams } from './limit/limit.js';
 import { avgPool2dCost, maxPool2dBackwardCost, maxPool2dCost } from './pool2d/pool2d.cost.js';
 import { avgPool2dBackwardParams, avgPool2dParams, maxPool2dBackwardParams, maxPool2dParams } from './pool2d/pool2d.js';
 import { dropoutCost, randomCost } from './random/random.cost.js';
@@ -139,4 +141,5 @@ export const registry: Readonly<Record<OpName, OpEntry>> = {
       ema: (outputs[4] ?? 0) > 0,
     }),
   ),
+  limit: entry(limitParams, (p) => limitCost(p)),
 };
