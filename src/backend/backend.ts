@@ -14,6 +14,14 @@ export interface MemoryInfo {
   readonly liveBuffers: number;
 }
 
+export interface Timing {
+  readonly samples: number;
+  /** Executions a sample. */
+  readonly inner: number;
+  /** Evict the operands from the caches before each sample; takes `inner` 1 to mean anything. */
+  readonly cold: boolean;
+}
+
 export interface Backend {
   readonly name: DeviceName;
   /** A buffer of at least `bytes` bytes, contents undefined. @throws E_OOM */
@@ -31,6 +39,18 @@ export interface Backend {
    * `params` and `operands` are copied before it returns. @throws whatever the op's check refuses
    */
   run(op: OpName, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void;
+  /**
+   * Enqueues one op, arguments as for `run`, to be executed `samples * inner` times, and gives the seconds of one
+   * execution for each sample, by the device's own clock around the kernel.
+   */
+  time(
+    op: OpName,
+    params: Uint8Array,
+    operands: Float64Array,
+    nIn: number,
+    nOut: number,
+    timing: Timing,
+  ): Promise<Float64Array>;
   /** Resolves when everything enqueued is done; rejects with the first failure since the last such call. */
   sync(): Promise<void>;
   memory(): MemoryInfo;

@@ -24,6 +24,8 @@ export function createCpuBackend(): Backend {
     run(op, params, operands, nIn, nOut) {
       native.run(ids.get(op) ?? -1, params, operands, nIn, nOut);
     },
+    time: (op, params, operands, nIn, nOut, { samples, inner, cold }) =>
+      native.time(ids.get(op) ?? -1, params, operands, nIn, nOut, samples, inner, cold ? 1 : 0),
     sync: native.sync,
     memory: native.memory,
     trim: native.trim,

@@ -1,7 +1,6 @@
-// Times one op on the addon's own clock, around the kernel on the queue thread: no call from JavaScript is in it.
-import { opNames } from '../backend/backend.js';
+// Times one op on its device's own clock, around the kernel: no call from JavaScript is in it.
+import type { Timing } from '../backend/backend.js';
 import type { FieldSpec, FieldValues, ParamStruct } from '../backend/params.js';
-import { addon } from '../binding.js';
 import { encodeOperands } from '../ops/dispatch.js';
 import type { Tensor } from '../tensor/tensor.js';
 
@@ -13,28 +12,15 @@ export interface KernelCall<F extends Record<string, FieldSpec> = Record<string,
   readonly outputs: readonly (Tensor | null)[];
 }
 
-export interface TimingOptions {
-  readonly samples: number;
-  /** Executions a sample. */
-  readonly inner: number;
-  /** Evict the operands from the caches before each sample. */
-  readonly cold?: boolean;
-}
-
 /** Seconds of one execution, for each sample. Outputs that the op updates in place are updated each time. */
 export function kernelSeconds<F extends Record<string, FieldSpec>>(
-  call: KernelCall<F>,
-  { samples, inner, cold = false }: TimingOptions,
+  { params, values, inputs, outputs }: KernelCall<F>,
+  { samples, inner, cold = false }: Omit<Timing, 'cold'> & { readonly cold?: boolean },
 ): Promise<Float64Array> {
-  const { params, values, inputs, outputs } = call;
-  return addon().time(
-    opNames.indexOf(params.op),
-    params.encode(values),
-    encodeOperands(params.op, inputs, outputs).operands,
-    inputs.length,
-    outputs.length,
+  const { backend, operands } = encodeOperands(params.op, inputs, outputs);
+  return backend.time(params.op, params.encode(values), operands, inputs.length, outputs.length, {
     samples,
     inner,
-    cold ? 1 : 0,
-  );
+    cold,
+  });
 }

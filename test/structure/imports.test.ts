@@ -20,6 +20,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   optim: ['io', 'tensor', 'autograd', 'ops', 'schedule'],
   train: ['io', 'tensor', 'autograd', 'ops', 'data', 'nn', 'optim', 'schedule'],
   report: ['io', 'data', 'nn', 'optim', 'schedule', 'train'],
+  bench: ['backend', 'io', 'tensor', 'autograd', 'ops', 'data', 'nn', 'optim', 'schedule', 'train', 'report'],
 };
 
 /** Of io/, tensor/ and ops/, these import nothing that computes: what data files and schedules may use of them. */
@@ -72,8 +73,8 @@ test('every folder is listed above', () => {
   assert.deepEqual(rooms.sort(), [...Object.keys(allowed), 'cli'].sort());
 });
 
-test('nothing below train imports train, report or cli, and only the command imports cli', () => {
-  const above = ['train', 'report', 'cli'];
+test('nothing below train imports train, report, bench or cli, and only the command imports cli', () => {
+  const above = ['train', 'report', 'bench', 'cli'];
   const wrong = imports.filter(({ from, to }) => {
     const [room, target] = [roomOf(from), roomOf(to)];
     if (target === 'cli') return room !== 'cli';
