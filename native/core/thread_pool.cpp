@@ -24,7 +24,8 @@ constexpr uint64_t pack(uint32_t epoch, uint32_t tasks) { return (uint64_t{epoch
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) : scratch_(static_cast<size_t>(threads) * kScratchSlots) {
+ThreadPool::ThreadPool(int threads)
+    : scratch_(static_cast<size_t>(threads) * kScratchSlots), shares_(static_cast<size_t>(threads)) {
   helpers_.reserve(static_cast<size_t>(threads) - 1);
   for (int worker = 1; worker < threads; ++worker) helpers_.emplace_back([this, worker] { helperLoop(worker); });
 }
@@ -47,21 +48,36 @@ void ThreadPool::helperLoop(int worker) {
   }
 }
 
-void ThreadPool::work(uint32_t epoch, int worker) {
-  uint64_t open = open_.load(std::memory_order_acquire);
+uint32_t ThreadPool::shareEnd(uint32_t worker) const {
+  return static_cast<uint32_t>(uint64_t{count_} * (worker + 1) / shares_.size());
+}
+
+uint32_t ThreadPool::workOn(uint32_t share, uint32_t epoch, int worker) {
+  std::atomic<uint64_t>& tasks = shares_[share].open;
+  uint32_t finished = 0;
+  uint64_t open = tasks.load(std::memory_order_acquire);
   while ((open >> 32) == epoch && static_cast<uint32_t>(open) != 0) {
-    if (!open_.compare_exchange_weak(open, open - 1, std::memory_order_acq_rel)) continue;
-    const uint32_t count = count_;
-    const int64_t index = count - static_cast<uint32_t>(open);
+    if (!tasks.compare_exchange_weak(open, open - 1, std::memory_order_acq_rel)) continue;
+    const int64_t index = shareEnd(share) - static_cast<uint32_t>(open);
     try {
       body_(arg_, index, worker);
     } catch (...) {
       const std::lock_guard<std::mutex> lock(failureMutex_);
       if (!failure_) failure_ = std::current_exception();
     }
-    if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == count) done_.notify_all();
-    open = open_.load(std::memory_order_acquire);
+    ++finished;
+    open = tasks.load(std::memory_order_acquire);
   }
+  return finished;
+}
+
+void ThreadPool::work(uint32_t epoch, int worker) {
+  const auto workers = static_cast<uint32_t>(shares_.size()), own = static_cast<uint32_t>(worker);
+  uint32_t finished = 0;
+  for (uint32_t i = 0; i < workers; ++i) finished += workOn((own + i) % workers, epoch, worker);
+  if (finished == 0) return;       // the job may be over, and its fields those of the next one
+  const uint32_t count = count_;   // read while the tasks of this worker still keep the job open
+  if (done_.fetch_add(finished, std::memory_order_acq_rel) + finished == count) done_.notify_all();
 }
 
 void ThreadPool::parallelFor(int64_t count, Body body, void* arg) {
@@ -76,7 +92,11 @@ void ThreadPool::parallelFor(int64_t count, Body body, void* arg) {
   count_ = static_cast<uint32_t>(count);
   done_.store(0, std::memory_order_relaxed);
   const uint32_t epoch = wake_.load(std::memory_order_relaxed) + 1;
-  open_.store(pack(epoch, count_), std::memory_order_release);
+  for (uint32_t w = 0, begin = 0; w < shares_.size(); ++w) {
+    const uint32_t end = shareEnd(w);
+    shares_[w].open.store(pack(epoch, end - begin), std::memory_order_release);
+    begin = end;
+  }
   wake_.store(epoch, std::memory_order_release);
   wake_.notify_all();
 

@@ -1,4 +1,8 @@
 // A persistent pool of threads - 1 helpers; the calling thread takes part. One job at a time.
+//
+// Worker w of T starts on the tasks [count * w / T, count * (w + 1) / T) and helps others only when its own are done. So a
+// buffer that one op after another walks in the same order is touched by the same core each time: its part of the data
+// is still in that core's cache, and no line has to be fetched from another core's.
 #pragma once
 
 #include <atomic>
@@ -28,15 +32,21 @@ class ThreadPool final : public Exec {
     size_t bytes = 0;
   };
 
+  // The tasks of one worker that are not claimed yet: (epoch << 32) | how many. Claiming is one compare-and-swap, which can
+  // only succeed while its job is live, so the fields of the job are stable from a claim until that task is counted in done_.
+  struct alignas(64) Share {
+    std::atomic<uint64_t> open{0};
+  };
+
+  uint32_t shareEnd(uint32_t worker) const;  // one past the last task that `worker` starts with
   void helperLoop(int worker);
   void work(uint32_t epoch, int worker);
+  uint32_t workOn(uint32_t share, uint32_t epoch, int worker);  // gives the number of tasks done
 
   std::vector<std::thread> helpers_;
   std::vector<ScratchBlock> scratch_;  // [worker][slot]
 
-  // The open tasks of the job: (epoch << 32) | tasks not yet claimed. Claiming is one compare-and-swap, which can only
-  // succeed while its job is live, so the fields below are stable from a claim until that task is counted in done_.
-  alignas(64) std::atomic<uint64_t> open_{0};
+  std::vector<Share> shares_;  // [worker]
   alignas(64) std::atomic<uint32_t> done_{0};
   alignas(64) std::atomic<uint32_t> wake_{0};  // bumped for each job; helpers sleep on it
   std::atomic<bool> stopping_{false};
