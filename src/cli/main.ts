@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { devices } from '../backend/device.js';
 import { AnnealError } from '../errors.js';
+import { bench, peersOf } from './bench.js';
 import { quickstart } from './quickstart.js';
 
 function integer(minimum: number): (text: string) => number {
@@ -31,6 +32,30 @@ program
   .option('--out <folder>', 'where the checkpoint and the report go', 'runs/quickstart')
   .action(async (options) => {
     process.exitCode = await quickstart(options);
+  });
+
+function peers(text: string): ReturnType<typeof peersOf> {
+  try {
+    return peersOf(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+program
+  .command('bench')
+  .description("throughput of every kernel as a share of this machine's own limit, beside peers")
+  .option('--only <patterns>', 'works or groups: substrings or regular expressions, comma-separated')
+  .addOption(new Option('--device <name>', 'what to measure').choices(['auto', 'cpu']).default('auto'))
+  .option('--threads <count>', "CPU threads, ours and the peers' (default: one a core)", integer(1))
+  .option('--peers <names>', 'who runs beside us, comma-separated', peers)
+  .option('--seed <number>', 'seed of all operands', integer(0), 1)
+  .option('--budget <ms>', 'milliseconds of samples for each row', integer(1), 400)
+  .option('--json <file>', 'write the result')
+  .option('--compare <file>', 'compare with the JSON of another run')
+  .option('--list', 'list the works and measure nothing')
+  .action(async (options) => {
+    process.exitCode = await bench(options);
   });
 
 program

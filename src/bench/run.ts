@@ -1,0 +1,296 @@
+// A run of the benchmark: group by group, ours, then each peer in a process of its own.
+import { readFileSync } from 'node:fs';
+import { cpus, type as osName, release, totalmem } from 'node:os';
+import type { Backend } from '../backend/backend.js';
+import { backendOf, cpuInfo, defaultDevice, setThreads } from '../backend/device.js';
+import { AnnealError } from '../errors.js';
+import { cacheSizes } from './caches.js';
+import { loadBenchmark, timeCalls } from './calls.js';
+import { type Capture, capture } from './capture.js';
+import { type FmaPeak, fmaPeaks, LimitLog, LimitLoops, loopMs } from './limits.js';
+import { type Measured, measureBetweenLimits, measureKernels, trafficOf } from './measure.js';
+import { type PeerName, type PeerResult, type PeerRun, runPeer } from './peers.js';
+import { type Problem, problemOf } from './problem.js';
+import type { BenchLimits, BenchReport, BenchResult, PeerFigure } from './report.js';
+import type { LimitName, Placement } from './roofline.js';
+import { verifyCall } from './verify.js';
+import type { Work } from './works.js';
+
+export interface BenchProgress {
+  /** Works done, of all of them, peers' included. */
+  readonly done: number;
+  readonly total: number;
+  /** What is being measured. */
+  readonly doing: string;
+}
+
+export interface BenchOptions {
+  readonly works: readonly Work[];
+  /** Default: the number in use. */
+  readonly threads?: number;
+  /** Of all operands. Default 1. */
+  readonly seed?: number;
+  /** Milliseconds of samples for each row. Default 400. */
+  readonly budgetMs?: number;
+  /** Who runs beside us, each in a process of its own for each group of works. Default: nobody. */
+  readonly peers?: readonly PeerName[];
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: BenchProgress) => void;
+}
+
+const BUDGET_MS = 400;
+/** From here on a product is held to one core's peak as well. */
+const ONE_THREAD_SIZE = 512;
+/** Up to here a product is also measured with cold caches. */
+const COLD_SIZE = 512;
+const LIMIT_SAMPLES = 5;
+
+const everyLimit: readonly LimitName[] = ['fma', 'triad', 'read', 'l1', 'l2', 'l3', 'sgd', 'adamw'];
+
+class Run {
+  readonly results: BenchResult[] = [];
+  readonly failures: string[] = [];
+  /** Of each peer, what it said of itself, or why it is absent. */
+  readonly peers: Record<string, string> = {};
+  readonly log = new LimitLog();
+  readonly loops = new LimitLoops();
+  readonly backend: Backend = backendOf(defaultDevice());
+  readonly caches = cacheSizes();
+  readonly #budgetMs: number;
+  /** By peer and work. */
+  readonly #peerResults = new Map<PeerName, Map<string, PeerResult>>();
+  readonly #absent = new Set<PeerName>();
+
+  constructor(
+    readonly options: BenchOptions,
+    readonly threads: number,
+    readonly Timer: Awaited<ReturnType<typeof loadBenchmark>>,
+  ) {
+    this.#budgetMs = options.budgetMs ?? BUDGET_MS;
+  }
+
+  /** Verifies a work, then gives all of its rows. */
+  async measure(work: Work): Promise<void> {
+    using problem = problemOf(work, this.options.seed ?? 1);
+    using captured = capture(this.backend, () => problem.call());
+    await this.backend.sync();
+    if (!(await this.#verify(work, captured))) return;
+    await this.#kernels(work, captured, this.threads, false);
+    await this.#calls(work, captured, problem);
+    if (isCold(work)) await this.#kernels(work, captured, this.threads, true);
+    if (work.kind !== 'sgemm' || this.threads === 1) return;
+    if (Math.min(work.m, work.n, work.k) < ONE_THREAD_SIZE) return;
+    setThreads(1);
+    try {
+      if (await this.#verify(work, captured)) await this.#kernels(work, captured, 1, false);
+    } finally {
+      setThreads(this.threads);
+    }
+  }
+
+  /** One sample of every limit, for the run's own list. */
+  async sampleLimits(): Promise<void> {
+    const samples = [];
+    for (let i = 0; i < LIMIT_SAMPLES; i++) samples.push(await this.loops.rates(everyLimit));
+    this.log.add(this.threads, samples);
+  }
+
+  /** Runs a peer over works of one group. One that is absent is asked once. */
+  async measurePeer(name: PeerName, works: readonly Work[], onWork: (work: string) => void): Promise<void> {
+    if (this.#absent.has(name)) return;
+    const { signal, seed = 1 } = this.options;
+    const found: PeerRun<PeerName> = await runPeer(name, works, {
+      threads: this.threads,
+      seed,
+      budgetMs: this.#budgetMs,
+      signal,
+      onResult: onWork,
+    });
+    if ('missing' in found) {
+      this.#absent.add(name);
+      this.peers[name] ??= `not measured: ${found.missing}`;
+      return;
+    }
+    this.peers[name] = [found.version, found.detail].filter((part) => part !== '').join(', ');
+    const results = this.#peerResults.get(name) ?? new Map<string, PeerResult>();
+    for (const [work, result] of found.results) results.set(work, result);
+    this.#peerResults.set(name, results);
+  }
+
+  /** A row with the peers beside it: they run on all threads and with warm caches, so other rows have none. */
+  withPeers(row: BenchResult): BenchResult {
+    if (row.cache === 'cold' || row.threads !== this.threads) return row;
+    const peers: Record<string, PeerFigure> = {};
+    for (const [name, results] of this.#peerResults) {
+      const result = results.get(row.work);
+      if (result === undefined || 'skip' in result) continue;
+      const { msMedian, msMin, msMax, samples, note } = result;
+      const ratio = msMedian / row.msMedian;
+      peers[name] = { msMedian, msMin, msMax, samples, ratio, ...(note === undefined ? {} : { note }) };
+    }
+    return { ...row, peers };
+  }
+
+  /** Gives memory back, so that peers have it. */
+  release(): void {
+    this.loops.release();
+    this.backend.trim();
+  }
+
+  async #verify({ work }: Work, { calls }: Capture): Promise<boolean> {
+    for (const call of calls) {
+      this.options.signal?.throwIfAborted();
+      const error = await verifyCall(this.backend, call);
+      if (error === null) continue;
+      this.failures.push(`${work}: ${error}`);
+      return false;
+    }
+    return true;
+  }
+
+  #placement(work: Work, threads: number, cold: boolean): Placement {
+    const loop = work.kind === 'optimizer' ? { loop: work.rule } : {};
+    return { cold, threads, caches: this.caches, ...loop };
+  }
+
+  async #kernels(work: Work, captured: Capture, threads: number, cold: boolean): Promise<void> {
+    this.options.signal?.throwIfAborted();
+    const placement = this.#placement(work, threads, cold);
+    this.#add(work, placement, 'kernel', await measureKernels(captured, this.loops, placement, this.#budgetMs));
+  }
+
+  async #calls(work: Work, captured: Capture, problem: Problem): Promise<void> {
+    this.options.signal?.throwIfAborted();
+    const placement = this.#placement(work, this.threads, false);
+    const time = () => timeCalls(this.Timer, problem, this.backend, this.#budgetMs);
+    const measured = await measureBetweenLimits(captured.calls.map(trafficOf), this.loops, placement, time);
+    this.#add(work, placement, 'call', measured);
+  }
+
+  #add(work: Work, { threads, cold }: Placement, figure: BenchResult['figure'], measured: Measured): void {
+    const { msMedian, msMin, msMax, samples, flops, bytes, bound, shareOfLimit, aboveLimit, rates } = measured;
+    this.log.add(threads, rates);
+    const cache = cold ? 'cold' : 'warm';
+    const result: BenchResult = {
+      work: work.work,
+      group: work.group,
+      label: work.label,
+      device: this.backend.name,
+      threads,
+      figure,
+      cache,
+      msMedian,
+      msMin,
+      msMax,
+      samples,
+      ...(flops > 0 ? { gflops: flops / msMedian / 1e6 } : {}),
+      ...(bytes > 0 ? { gbps: bytes / msMedian / 1e6 } : {}),
+      shareOfLimit,
+      bound,
+      peers: {},
+    };
+    this.results.push(result);
+    if (aboveLimit) {
+      const share = `${(100 * shareOfLimit).toFixed(1)}%`;
+      this.failures.push(`${work.work} (${figure}, ${cache}, ${threads} threads): ${share} of the limit, above 100%`);
+    }
+  }
+}
+
+function isCold(work: Work): boolean {
+  if (work.group === 'memory') return true;
+  return work.kind === 'sgemm' && Math.max(work.m, work.n, work.k) <= COLD_SIZE;
+}
+
+function limitsOf(log: LimitLog, threads: number, fma: Readonly<Record<string, FmaPeak>>, isa: string): BenchLimits {
+  const best = (name: LimitName): number => log.best(name, threads) ?? Number.NaN;
+  return {
+    fmaGflops1: Math.max(fma[isa]?.gflops1 ?? 0, log.best('fma', 1) ?? 0),
+    fmaGflopsAll: Math.max(fma[isa]?.gflopsAll ?? 0, best('fma')),
+    triadGBps: best('triad'),
+    readGBps: best('read'),
+    l1GBps: best('l1'),
+    l2GBps: best('l2'),
+    l3GBps: best('l3'),
+    sgdLoopMs: loopMs('sgd', best('sgd')),
+    adamwLoopMs: loopMs('adamw', best('adamw')),
+    fma,
+  };
+}
+
+/**
+ * Measures the works. Whatever is wrong with a result is in `failures`.
+ * @throws E_ABORTED when the signal says so, E_IO without the package `benchmark`
+ */
+export async function runBench(options: BenchOptions): Promise<BenchReport> {
+  const { works, threads: wanted, signal, onProgress, seed = 1, peers = [] } = options;
+  const before = cpuInfo().threads;
+  if (wanted !== undefined) setThreads(wanted);
+  const { threads, isa } = cpuInfo();
+  const start = performance.now();
+  const run = new Run(options, threads, await loadBenchmark());
+  try {
+    const groups = [...new Set(works.map(({ group }) => group))];
+    const total = works.length * (1 + peers.length);
+    let done = 0;
+    const tell = (doing: string): void => onProgress?.({ done, total, doing });
+    tell('limits');
+    const first = await fmaPeaks(run.loops, threads, LIMIT_SAMPLES);
+    await run.sampleLimits();
+    for (const name of groups) {
+      const group = works.filter((work) => work.group === name);
+      for (const work of group) {
+        signal?.throwIfAborted();
+        tell(work.work);
+        await run.measure(work);
+        done++;
+      }
+      run.release();
+      for (const peer of peers) {
+        signal?.throwIfAborted();
+        const before = done;
+        tell(peer);
+        await run.measurePeer(peer, group, (work) => {
+          done++;
+          tell(`${peer} ${work}`);
+        });
+        done = before + group.length;
+      }
+    }
+    tell('limits');
+    const last = await fmaPeaks(run.loops, threads, LIMIT_SAMPLES);
+    const fma = Object.fromEntries(Object.entries(first).map(([name, peak]) => [name, better(peak, last[name])]));
+    const machine = {
+      cpu: cpus()[0]?.model ?? 'unknown',
+      cores: cpus().length,
+      threads,
+      isa,
+      memoryGB: Math.round(totalmem() / 2 ** 30),
+      os: `${osName()} ${release()}`,
+      node: process.version,
+      anneal: version,
+      date: new Date().toISOString(),
+      seed,
+      seconds: (performance.now() - start) / 1e3,
+      peers: run.peers,
+    };
+    const { failures } = run;
+    const results = run.results.map((row) => run.withPeers(row));
+    const report = { machine, limits: limitsOf(run.log, threads, fma, isa), results };
+    return failures.length === 0 ? report : { ...report, failures };
+  } catch (error) {
+    if (signal?.aborted) throw new AnnealError('E_ABORTED', 'bench: interrupted', { cause: error });
+    throw error;
+  } finally {
+    setThreads(before);
+    run.release();
+  }
+}
+
+function better(a: FmaPeak, b: FmaPeak = a): FmaPeak {
+  return { gflops1: Math.max(a.gflops1, b.gflops1), gflopsAll: Math.max(a.gflopsAll, b.gflopsAll) };
+}
+
+const { version }: { version: string } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+);

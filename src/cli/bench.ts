@@ -1,0 +1,90 @@
+// `anneal bench`: throughput as a share of the machine's own limit, with peers in the same run.
+
+import { setDevice } from '../backend/device.js';
+import { type PeerName, peerNames } from '../bench/peers.js';
+import { readReport, writeReport } from '../bench/report.js';
+import { runBench } from '../bench/run.js';
+import { selectWorks } from '../bench/select.js';
+import { works } from '../bench/works.js';
+import { AnnealError } from '../errors.js';
+import { benchTable, describeMachine, limitLines } from './bench_table.js';
+import { WorkProgress } from './work_progress.js';
+
+export interface BenchCommandOptions {
+  readonly only?: string;
+  readonly device: 'auto' | 'cpu';
+  readonly threads?: number;
+  readonly peers?: readonly PeerName[];
+  readonly seed: number;
+  readonly budget: number;
+  readonly json?: string;
+  readonly html?: string;
+  readonly compare?: string;
+  readonly list?: boolean;
+}
+
+/** Shell convention: 128 + SIGINT. */
+const INTERRUPTED = 130;
+
+/** The names in a comma-separated list. @throws E_ARGUMENT for one that is no peer */
+export function peersOf(text: string): PeerName[] {
+  return text.split(',').map((name) => {
+    const found = peerNames.find((peer) => peer === name.trim());
+    if (found === undefined) {
+      throw new AnnealError('E_ARGUMENT', `bench: expected peers of ${peerNames.join(', ')}, received '${name}'`);
+    }
+    return found;
+  });
+}
+
+function list(): void {
+  for (const { work, group, label } of works) console.log(`${group.padEnd(10)} ${work.padEnd(30)} ${label}`);
+}
+
+/** Measures and gives the exit code: 0, 1 when a result is wrong or a share above 100%, 130 when interrupted. */
+export async function bench(options: BenchCommandOptions): Promise<number> {
+  if (options.list) {
+    list();
+    return 0;
+  }
+  const chosen = selectWorks(options.only);
+  const old = options.compare === undefined ? null : await readReport(options.compare);
+  setDevice(options.device);
+  const controller = new AbortController();
+  const onInterrupt = (): void => {
+    // A second Ctrl-C ends the process at once, as without this handler.
+    process.off('SIGINT', onInterrupt);
+    controller.abort();
+  };
+  process.on('SIGINT', onInterrupt);
+  using progress = new WorkProgress();
+  try {
+    const report = await runBench({
+      works: chosen,
+      ...(options.threads === undefined ? {} : { threads: options.threads }),
+      peers: options.peers ?? [],
+      seed: options.seed,
+      budgetMs: options.budget,
+      signal: controller.signal,
+      onProgress: (state) => progress.show(state),
+    });
+    progress.stop();
+    for (const line of describeMachine(report.machine)) console.log(line);
+    for (const line of limitLines(report.limits)) console.log(line);
+    console.log(`\n${benchTable(report)}`);
+    if (old !== null) console.log('');
+    if (options.json !== undefined) {
+      await writeReport(options.json, report);
+      console.log(`\nJSON ${options.json}`);
+    }
+    for (const failure of report.failures ?? []) console.error(`FAILED ${failure}`);
+    return report.failures === undefined ? 0 : 1;
+  } catch (error) {
+    if (!controller.signal.aborted) throw error;
+    progress.stop();
+    console.error('Interrupted.');
+    return INTERRUPTED;
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
+}
