@@ -83,8 +83,8 @@ struct WindowPacker {
         packRuns<kTileRows>(base + offsets[0], 1, count, run, out);  // one channel: the next row is the next pixel
       } else {
         const float* rows[kTileRows];
-        for (int i = 0; i < count; ++i) rows[i] = base + offsets[i];
-        packRows(rows, count, run, kTileRows, out);
+        for (int i = 0; i < kTileRows; ++i) rows[i] = base + offsets[i < count ? i : 0];
+        packRows<kTileRows>(rows, run, out);
       }
       k += run;
     }
@@ -155,8 +155,8 @@ struct TransposedWeightPacker {
       const int64_t tap = taps[k / outputs], o = k % outputs;
       const int64_t run = least(outputs - o, k0 + depth - k);
       const float* rows[kTileColumns];
-      for (int i = 0; i < count; ++i) rows[i] = weights + (tap * inputs + first + i) * ld + o;
-      packRows(rows, count, run, kTileColumns, to + (k - k0) * kTileColumns);
+      for (int i = 0; i < kTileColumns; ++i) rows[i] = weights + (tap * inputs + first + (i < count ? i : 0)) * ld + o;
+      packRows<kTileColumns>(rows, run, to + (k - k0) * kTileColumns);
       k += run;
     }
   }

@@ -8,7 +8,7 @@
 //
 // A packer is called as pack(first, count, k0, depth, to) and writes a panel: `count` rows of A (columns of B) from
 // `first` on, at depths [k0, k0 + depth), as to[k * width + i], width being kTileRows (kTileColumns); what lies beyond
-// `count` need not be written for A, and must be finite zeros for B only where it is stored, which it never is.
+// `count` is never stored into C and may be anything.
 //
 // Each C element is summed over k in order, whatever tile or task it falls into: threads never change a bit.
 #pragma once
@@ -37,40 +37,62 @@ struct TileStore {
   int lastColumns; // columns of the last vector, kLanes when whole
 };
 
+// What relu does in registers, the other activations do to the tile once it is stored and in L1: unrolled over the
+// tile they would be most of the code.
+static __attribute__((noinline)) void activateTile(float* c, int64_t ldc, int rows, int64_t columns, Activation activation) {
+  for (int i = 0; i < rows; ++i, c += ldc)
+    for (int64_t j = 0; j < columns; j += kLanes) {
+      const int count = columns - j < kLanes ? static_cast<int>(columns - j) : kLanes;
+      storePartial(c + j, activate(loadPartial(c + j, count), activation), count);
+    }
+}
+
 template <int Rows, int Vectors> struct Tile {
   // a: [depth][kTileRows], b: [depth][ldb]
   static void run(int64_t depth, const float* a, const float* b, int64_t ldb, const TileStore& s) {
+    // C is far away by the time a block of depth comes round again: ask for it before the sums.
+    ANNEAL_UNROLL for (int i = 0; i < Rows; ++i)
+      ANNEAL_UNROLL for (int v = 0; v < Vectors; ++v) __builtin_prefetch(s.c + i * s.ldc + v * kLanes, 1);
     vf sums[Rows][Vectors] = {};
     for (int64_t k = 0; k < depth; ++k) {
       vf row[Vectors];
-#pragma GCC unroll 8
-      for (int v = 0; v < Vectors; ++v) row[v] = load(b + v * kLanes);
-#pragma GCC unroll 16
-      for (int i = 0; i < Rows; ++i) {
+      ANNEAL_UNROLL for (int v = 0; v < Vectors; ++v) row[v] = load(b + v * kLanes);
+      ANNEAL_UNROLL for (int i = 0; i < Rows; ++i) {
         const vf value = splat(a[i]);
-#pragma GCC unroll 8
-        for (int v = 0; v < Vectors; ++v) sums[i][v] += value * row[v];
+        ANNEAL_UNROLL for (int v = 0; v < Vectors; ++v) sums[i][v] += value * row[v];
       }
       a += kTileRows;
       b += ldb;
     }
-#pragma GCC unroll 8
-    for (int v = 0; v < Vectors; ++v) {
-      const int columns = v == Vectors - 1 ? s.lastColumns : kLanes;
-      const bool whole = columns == kLanes;
-      vf bias{};
-      if (s.last && s.bias != nullptr)
-        bias = whole ? load(s.bias + v * kLanes) : loadPartial(s.bias + v * kLanes, columns);
-#pragma GCC unroll 16
-      for (int i = 0; i < Rows; ++i) {
-        float* const c = s.c + i * s.ldc + v * kLanes;
-        vf x = sums[i][v];
-        if (s.load) x += whole ? load(c) : loadPartial(c, columns);
-        if (s.last) x = activate(x + bias, s.activation);
-        if (whole) store(c, x);
-        else storePartial(c, x, columns);
+    if (s.lastColumns == kLanes) finish<true>(sums, s);
+    else finish<false>(sums, s);
+  }
+
+ private:
+  template <bool Whole> static inline __attribute__((always_inline)) void finish(vf (&sums)[Rows][Vectors], const TileStore& store) {
+    const TileStore s = store;  // a copy that stores to C cannot alias
+    const auto get = [&](const float* p, int v) {
+      return Whole || v < Vectors - 1 ? load(p + v * kLanes) : loadPartial(p + v * kLanes, s.lastColumns);
+    };
+    if (s.load)
+      ANNEAL_UNROLL for (int i = 0; i < Rows; ++i)
+        ANNEAL_UNROLL for (int v = 0; v < Vectors; ++v) sums[i][v] += get(s.c + i * s.ldc, v);
+    if (s.last && s.bias != nullptr)
+      ANNEAL_UNROLL for (int v = 0; v < Vectors; ++v) {
+        const vf bias = get(s.bias, v);
+        ANNEAL_UNROLL for (int i = 0; i < Rows; ++i) sums[i][v] += bias;
       }
-    }
+    if (s.last && s.activation == Activation::relu)
+      ANNEAL_UNROLL for (int i = 0; i < Rows; ++i)
+        ANNEAL_UNROLL for (int v = 0; v < Vectors; ++v) sums[i][v] = relu(sums[i][v]);
+    ANNEAL_UNROLL for (int i = 0; i < Rows; ++i)
+      ANNEAL_UNROLL for (int v = 0; v < Vectors; ++v) {
+        float* const c = s.c + i * s.ldc + v * kLanes;
+        if (Whole || v < Vectors - 1) anneal::ANNEAL_ISA::store(c, sums[i][v]);
+        else storePartial(c, sums[i][v], s.lastColumns);
+      }
+    if (s.last && s.activation > Activation::relu)
+      activateTile(s.c, s.ldc, Rows, (Vectors - 1) * kLanes + s.lastColumns, s.activation);
   }
 };
 
@@ -98,41 +120,75 @@ static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 typedef float v4 __attribute__((vector_size(16)));
 typedef float v4_unaligned __attribute__((vector_size(16), aligned(4), may_alias));
 
-// to[k * width + i] = rows[i][k] for i < count, k < depth: a transpose, four by four in registers.
-static inline void packRows(const float* const* rows, int count, int64_t depth, int64_t width, float* to) {
-  int i = 0;
-  for (; i + 4 <= count; i += 4) {
-    const float *r0 = rows[i], *r1 = rows[i + 1], *r2 = rows[i + 2], *r3 = rows[i + 3];
-    float* out = to + i;
-    int64_t k = 0;
-    for (; k + 4 <= depth; k += 4, out += 4 * width) {
-      const v4 a = *reinterpret_cast<const v4_unaligned*>(r0 + k), b = *reinterpret_cast<const v4_unaligned*>(r1 + k);
-      const v4 c = *reinterpret_cast<const v4_unaligned*>(r2 + k), d = *reinterpret_cast<const v4_unaligned*>(r3 + k);
-      const v4 ac0 = __builtin_shufflevector(a, c, 0, 4, 1, 5), ac1 = __builtin_shufflevector(a, c, 2, 6, 3, 7);
-      const v4 bd0 = __builtin_shufflevector(b, d, 0, 4, 1, 5), bd1 = __builtin_shufflevector(b, d, 2, 6, 3, 7);
-      *reinterpret_cast<v4_unaligned*>(out) = __builtin_shufflevector(ac0, bd0, 0, 4, 1, 5);
-      *reinterpret_cast<v4_unaligned*>(out + width) = __builtin_shufflevector(ac0, bd0, 2, 6, 3, 7);
-      *reinterpret_cast<v4_unaligned*>(out + 2 * width) = __builtin_shufflevector(ac1, bd1, 0, 4, 1, 5);
-      *reinterpret_cast<v4_unaligned*>(out + 3 * width) = __builtin_shufflevector(ac1, bd1, 2, 6, 3, 7);
-    }
-    for (; k < depth; ++k, out += width) {
-      out[0] = r0[k];
-      out[1] = r1[k];
-      out[2] = r2[k];
-      out[3] = r3[k];
-    }
-  }
-  for (; i < count; ++i)
-    for (int64_t k = 0; k < depth; ++k) to[k * width + i] = rows[i][k];
+static inline v4 load4(const float* p) { return *reinterpret_cast<const v4_unaligned*>(p); }
+
+// Four floats of each of kLanes / 4 rows, one after the other: rows 0, 4, 8, ... of `rows`.
+static inline vf gather4(const float* const* rows, int64_t k) {
+#if defined(__AVX512F__)
+  const auto pair = [&](int i) { return __builtin_shufflevector(load4(rows[i] + k), load4(rows[i + 4] + k), 0, 1, 2, 3, 4, 5, 6, 7); };
+  return __builtin_shufflevector(pair(0), pair(8), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#elif defined(__AVX__)
+  return __builtin_shufflevector(load4(rows[0] + k), load4(rows[4] + k), 0, 1, 2, 3, 4, 5, 6, 7);
+#else
+  return load4(rows[0] + k);
+#endif
 }
 
-// to[k * width + i] = from[k * stride + i] for i < count: depth runs of `count` floats.
+// Transposes each quarter of four vectors, four by four.
+static inline void transpose4(vf (&x)[4]) {
+#if defined(__AVX512F__)
+#define ANNEAL_QUARTERS(a, b, c, d) a, b, c, d, a + 4, b + 4, c + 4, d + 4, a + 8, b + 8, c + 8, d + 8, a + 12, b + 12, c + 12, d + 12
+#elif defined(__AVX__)
+#define ANNEAL_QUARTERS(a, b, c, d) a, b, c, d, a + 4, b + 4, c + 4, d + 4
+#else
+#define ANNEAL_QUARTERS(a, b, c, d) a, b, c, d
+#endif
+  constexpr int n = kLanes;  // the first lane of the second operand
+  const vf ab0 = __builtin_shufflevector(x[0], x[1], ANNEAL_QUARTERS(0, n, 1, n + 1));
+  const vf ab1 = __builtin_shufflevector(x[0], x[1], ANNEAL_QUARTERS(2, n + 2, 3, n + 3));
+  const vf cd0 = __builtin_shufflevector(x[2], x[3], ANNEAL_QUARTERS(0, n, 1, n + 1));
+  const vf cd1 = __builtin_shufflevector(x[2], x[3], ANNEAL_QUARTERS(2, n + 2, 3, n + 3));
+  x[0] = __builtin_shufflevector(ab0, cd0, ANNEAL_QUARTERS(0, 1, n, n + 1));
+  x[1] = __builtin_shufflevector(ab0, cd0, ANNEAL_QUARTERS(2, 3, n + 2, n + 3));
+  x[2] = __builtin_shufflevector(ab1, cd1, ANNEAL_QUARTERS(0, 1, n, n + 1));
+  x[3] = __builtin_shufflevector(ab1, cd1, ANNEAL_QUARTERS(2, 3, n + 2, n + 3));
+#undef ANNEAL_QUARTERS
+}
+
+// Stores lanes [at, at + kLanes) of a panel's row of Width. A row narrower than a vector is stored whole all the same:
+// what is too much is overwritten by the next row (and beyond the last row of a panel lies slack).
+template <int Width> static inline void storeRow(float* to, int at, vf x) {
+  if (Width < kLanes || at + kLanes <= Width) store(to + at, x);
+  else storePartial(to + at, x, Width - at);
+}
+
+// to[k * Width + i] = rows[i][k] for k < depth: a transpose in registers, a vector of rows by four of depth at a time.
+template <int Width> static inline void packRows(const float* const (&rows)[Width], int64_t depth, float* to) {
+  constexpr int kChunks = (Width + kLanes - 1) / kLanes;
+  const float* all[kChunks * kLanes];
+  for (int i = 0; i < kChunks * kLanes; ++i) all[i] = rows[i < Width ? i : 0];
+  int64_t k = 0;
+  for (; k + 4 <= depth; k += 4, to += 4 * Width)
+    ANNEAL_UNROLL for (int c = 0; c < kChunks; ++c) {
+      vf x[4];
+      ANNEAL_UNROLL for (int q = 0; q < 4; ++q) x[q] = gather4(all + c * kLanes + q, k);
+      transpose4(x);
+      ANNEAL_UNROLL for (int q = 0; q < 4; ++q) storeRow<Width>(to + q * Width, c * kLanes, x[q]);
+    }
+  for (; k < depth; ++k, to += Width)
+    for (int i = 0; i < Width; ++i) to[i] = all[i][k];
+}
+
+// to[k * Width + i] = from[k * stride + i] for i < count: depth runs of `count` floats.
 template <int Width> static inline void packRuns(const float* from, int64_t stride, int count, int64_t depth, float* to) {
   if (count == Width) {
-    for (int64_t k = 0; k < depth; ++k) std::memcpy(to + k * Width, from + k * stride, Width * sizeof(float));
+    for (int64_t k = 0; k < depth; ++k, from += stride, to += Width) std::memcpy(to, from, Width * sizeof(float));
   } else {
-    for (int64_t k = 0; k < depth; ++k)
-      for (int i = 0; i < count; ++i) to[k * Width + i] = from[k * stride + i];
+    for (int64_t k = 0; k < depth; ++k, from += stride, to += Width)
+      for (int at = 0; at < Width; at += kLanes) {
+        const int left = count - at;
+        storeRow<Width>(to, at, loadPartial(from + at, left < 0 ? 0 : left < kLanes ? left : kLanes));
+      }
   }
 }
 
@@ -148,12 +204,20 @@ template <int Width> struct MatrixPacker {
       return;
     }
     const float* rows[Width];
-    for (int i = 0; i < count; ++i) rows[i] = data + (first + i) * ld + k0;
-    packRows(rows, count, depth, Width, to);
+    for (int i = 0; i < Width; ++i) rows[i] = data + (first + (i < count ? i : 0)) * ld + k0;
+    packRows<Width>(rows, depth, to);
   }
 };
 
 // ---- The loops ----
+
+static inline int64_t packedColumns(int64_t n) { return ceilDiv(n, kTileColumns) * kTileColumns; }
+static inline int64_t packedRows(int64_t m) { return ceilDiv(m, kTileRows) * kTileRows; }
+
+// Floats of a packed block of A: its panels, and slack for the last row of the last one.
+static inline size_t packedABytes(int64_t rows, int64_t depth) {
+  return static_cast<size_t>(depth * packedRows(rows) + kLanes) * sizeof(float);
+}
 
 // Rows [i0, i1) and panels of columns [j0, j1) of a block, with A packed here into `a` and B already packed.
 template <class PackA>
@@ -175,14 +239,9 @@ static inline void multiplyBlock(const PackA& packA, int64_t i0, int64_t i1, int
   }
 }
 
-static inline int64_t packedColumns(int64_t n) { return ceilDiv(n, kTileColumns) * kTileColumns; }
-static inline int64_t packedRows(int64_t m) { return ceilDiv(m, kTileRows) * kTileRows; }
-
 template <class PackB>
 static inline void packPanel(const PackB& packB, int64_t j, int64_t j1, int64_t k0, int64_t depth, float* to) {
-  const int count = static_cast<int>(least(kTileColumns, j1 - j));
-  if (count < kTileColumns) std::memset(to, 0, static_cast<size_t>(depth * kTileColumns) * sizeof(float));
-  packB(j, count, k0, depth, to);
+  packB(j, static_cast<int>(least(kTileColumns, j1 - j)), k0, depth, to);
 }
 
 // K = 0: no sums, but bias, activation and the clearing of C remain.
@@ -197,61 +256,102 @@ static inline void multiplyNothing(int64_t m, int64_t n, float* c, int64_t ldc, 
     }
 }
 
-// C = A B on the calling worker alone. Scratch: slots 0 (B) and 1 (A) of that worker.
+// Rows [i0, i1) and columns [j0, j1) of C = A B on one worker, which packs what it needs. Scratch: slots 0 (B) and 1 (A)
+// of that worker.
 template <class PackA, class PackB>
-static void gemmSerial(Exec& exec, int worker, int64_t m, int64_t n, int64_t k, const PackA& packA, const PackB& packB,
-                       float* c, int64_t ldc, const Epilogue& e) {
-  if (k == 0) return multiplyNothing(m, n, c, ldc, e);
-  const int64_t depthMost = least(k, kBlockDepth), columnsMost = least(packedColumns(n), kBlockColumns);
+static void gemmPart(Exec& exec, int worker, int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t k,
+                     const PackA& packA, const PackB& packB, float* c, int64_t ldc, const Epilogue& e) {
+  const int64_t depthMost = least(k, kBlockDepth), columnsMost = least(packedColumns(j1 - j0), kBlockColumns);
   auto* const b = static_cast<float*>(exec.scratch(worker, 0, static_cast<size_t>(depthMost * columnsMost) * 4));
-  auto* const a = static_cast<float*>(
-      exec.scratch(worker, 1, static_cast<size_t>(depthMost * least(packedRows(m), kBlockRows) + kTileColumns) * 4));
-  for (int64_t j0 = 0; j0 < n; j0 += kBlockColumns) {
-    const int64_t j1 = least(n, j0 + kBlockColumns);
+  auto* const a = static_cast<float*>(exec.scratch(worker, 1, packedABytes(least(i1 - i0, kBlockRows), depthMost)));
+  for (int64_t jb = j0; jb < j1; jb += kBlockColumns) {
+    const int64_t je = least(j1, jb + kBlockColumns);
     for (int64_t k0 = 0; k0 < k; k0 += kBlockDepth) {
       const int64_t depth = least(kBlockDepth, k - k0);
-      for (int64_t j = j0; j < j1; j += kTileColumns) packPanel(packB, j, j1, k0, depth, b + (j - j0) * depth);
-      for (int64_t i0 = 0; i0 < m; i0 += kBlockRows)
-        multiplyBlock(packA, i0, least(m, i0 + kBlockRows), j0, j1, k0, depth, b, a, c, ldc, k0 == 0, k0 + depth == k, e);
+      for (int64_t j = jb; j < je; j += kTileColumns) packPanel(packB, j, je, k0, depth, b + (j - jb) * depth);
+      for (int64_t i = i0; i < i1; i += kBlockRows)
+        multiplyBlock(packA, i, least(i1, i + kBlockRows), jb, je, k0, depth, b, a, c, ldc, k0 == 0, k0 + depth == k, e);
     }
   }
 }
 
-// C = A B on the thread pool. Scratch: slot 0 of the shared worker (B), slot 1 of each (A).
+// C = A B on the calling worker alone.
+template <class PackA, class PackB>
+static void gemmSerial(Exec& exec, int worker, int64_t m, int64_t n, int64_t k, const PackA& packA, const PackB& packB,
+                       float* c, int64_t ldc, const Epilogue& e) {
+  if (k == 0) return multiplyNothing(m, n, c, ldc, e);
+  gemmPart(exec, worker, 0, m, 0, n, k, packA, packB, c, ldc, e);
+}
+
+// A grid of parts of C, each a task of whole tiles; parts differ by one tile at the most.
+struct Grid2 {
+  int64_t rowTiles, columnTiles;  // of C
+  int64_t rows, columns;          // parts
+
+  int64_t rowBegin(int64_t part) const { return rowTiles * part / rows * kTileRows; }
+  int64_t columnBegin(int64_t part) const { return columnTiles * part / columns * kTileColumns; }
+};
+
+// The grid of at most `parts` parts in which the largest part costs the least, when each part packs its own A and B.
+static inline Grid2 gridOf(int64_t m, int64_t n, int64_t parts) {
+  Grid2 best{ceilDiv(m, kTileRows), ceilDiv(n, kTileColumns), 1, 1};
+  int64_t least = INT64_MAX;
+  for (int64_t rows = 1; rows <= parts && rows <= best.rowTiles; ++rows) {
+    const int64_t columns = anneal::ANNEAL_ISA::least(parts / rows, best.columnTiles);
+    const int64_t height = ceilDiv(best.rowTiles, rows) * kTileRows, width = ceilDiv(best.columnTiles, columns) * kTileColumns;
+    const int64_t cost = height * width + kPackingCost * (height + width);  // over K
+    if (cost >= least) continue;
+    least = cost;
+    best.rows = rows;
+    best.columns = columns;
+  }
+  return best;
+}
+
+// C = A B on the thread pool. Where C is cut does not change its values, so the cut may follow the number of threads.
 template <class PackA, class PackB>
 static void gemm(Exec& exec, int64_t m, int64_t n, int64_t k, const PackA& packA, const PackB& packB, float* c,
                  int64_t ldc, const Epilogue& e) {
   if (m == 0 || n == 0) return;
-  if (m * n * k < kSerialWork || exec.threads() == 1) {
+  const int64_t work = m * n * k, threads = exec.threads();
+  if (work < 2 * kSerialWork || threads == 1) {
     gemmSerial(exec, Exec::kShared, m, n, k, packA, packB, c, ldc, e);
     return;
   }
+  if (work < kForkWork * threads) {
+    // One fork: packing something twice is cheaper than meeting after each block of B.
+    const Grid2 grid = gridOf(m, n, least(threads, work / kSerialWork));
+    parallel(exec, grid.rows * grid.columns, [&](int64_t task, int worker) {
+      const int64_t row = task % grid.rows, column = task / grid.rows;
+      gemmPart(exec, worker, grid.rowBegin(row), least(m, grid.rowBegin(row + 1)), grid.columnBegin(column),
+               least(n, grid.columnBegin(column + 1)), k, packA, packB, c, ldc, e);
+    });
+    return;
+  }
+  // Threads share each block of B. Scratch: slot 0 of the shared worker (B), slot 1 of each (A).
   const int64_t depthMost = least(k, kBlockDepth), columnsMost = least(packedColumns(n), kBlockColumns);
   auto* const b = static_cast<float*>(exec.scratch(Exec::kShared, 0, static_cast<size_t>(depthMost * columnsMost) * 4));
-  // Tasks: enough for every thread to have a few, by cutting rows first and columns when rows run out. Where C is cut
-  // does not change its values.
-  const int64_t wanted = 4 * exec.threads();
-  const int64_t rowsEach = least(kBlockRows, packedRows(ceilDiv(m, wanted)));
-  const int64_t rowTasks = ceilDiv(m, rowsEach);
-  const size_t aBytes = static_cast<size_t>(depthMost * rowsEach + kTileColumns) * 4;
+  Grid2 grid{ceilDiv(m, kTileRows), 0, 0, 0};
+  // A multiple of the threads, so that all end together; columns are cut where rows are too few.
+  grid.rows = least(grid.rowTiles, ceilDiv(ceilDiv(grid.rowTiles, kTaskTiles), threads) * threads);
+  const size_t aBytes = packedABytes(ceilDiv(grid.rowTiles, grid.rows) * kTileRows, depthMost);
   for (int64_t j0 = 0; j0 < n; j0 += kBlockColumns) {
     const int64_t j1 = least(n, j0 + kBlockColumns);
-    const int64_t columnTasks = rowTasks >= wanted ? 1 : least(ceilDiv(wanted, rowTasks), ceilDiv(j1 - j0, kTileColumns));
-    const int64_t columnsEach = packedColumns(ceilDiv(j1 - j0, columnTasks));
+    grid.columnTiles = ceilDiv(j1 - j0, kTileColumns);
+    grid.columns = grid.rows >= threads ? 1 : least(grid.columnTiles, ceilDiv(2 * threads, grid.rows));
     for (int64_t k0 = 0; k0 < k; k0 += kBlockDepth) {
       const int64_t depth = least(kBlockDepth, k - k0);
-      const int64_t panels = ceilDiv(j1 - j0, kTileColumns);
-      const int64_t panelsEach = depth * kTileColumns * panels < 16384 ? panels : ceilDiv(panels, wanted);
-      parallel(exec, ceilDiv(panels, panelsEach), [&](int64_t task, int) {
-        for (int64_t p = task * panelsEach; p < least(panels, (task + 1) * panelsEach); ++p)
+      const int64_t panelsEach = ceilDiv(grid.columnTiles, 2 * threads);
+      parallelRange(exec, grid.columnTiles, panelsEach, [&](int64_t begin, int64_t end, int) {
+        for (int64_t p = begin; p < end; ++p)
           packPanel(packB, j0 + p * kTileColumns, j1, k0, depth, b + p * kTileColumns * depth);
       });
-      parallel(exec, rowTasks * columnTasks, [&](int64_t task, int worker) {
-        const int64_t i0 = task % rowTasks * rowsEach, jt = j0 + task / rowTasks * columnsEach;
-        if (jt >= j1) return;
+      parallel(exec, grid.rows * grid.columns, [&](int64_t task, int worker) {
+        const int64_t row = task % grid.rows, column = task / grid.rows;
         auto* const a = static_cast<float*>(exec.scratch(worker, 1, aBytes));
-        multiplyBlock(packA, i0, least(m, i0 + rowsEach), jt, least(j1, jt + columnsEach), k0, depth,
-                      b + (jt - j0) * depth, a, c, ldc, k0 == 0, k0 + depth == k, e);
+        multiplyBlock(packA, grid.rowBegin(row), least(m, grid.rowBegin(row + 1)), j0 + grid.columnBegin(column),
+                      least(j1, j0 + grid.columnBegin(column + 1)), k0, depth, b + grid.columnBegin(column) * depth, a, c,
+                      ldc, k0 == 0, k0 + depth == k, e);
       });
     }
   }

@@ -17,13 +17,26 @@ inline constexpr int kTileRows = 6, kTileVectors = 2;  // 12 of 16 (SSE2)
 #endif
 inline constexpr int kTileColumns = kTileVectors * kLanes;
 
-// A block of A, kBlockRows x kBlockDepth, stays in L2 (172 KB) beside a panel of B, kBlockDepth x kTileColumns, in L1.
-inline constexpr int64_t kBlockRows = 12 * kTileRows;
-inline constexpr int64_t kBlockDepth = 256;
-// A block of B, kBlockDepth x kBlockColumns, stays in L3 (3 MB).
-inline constexpr int64_t kBlockColumns = 3072;
+// A block of A, kBlockRows x kBlockDepth, stays in L2 (344 KB with AVX-512, 221 KB with AVX2) while panels of B pass through L1.
+// Depth: the deeper, the less often C is read and written; 512 beat 256 and 384 with AVX-512 (2 to 4% at 1024 and 2048),
+// with AVX2 384 and 512 were equal and 384 spares an L2 of 512 KB. EPYC Zen 5, 2026-11-25.
+#if defined(__AVX512F__)
+inline constexpr int64_t kBlockRows = 12 * kTileRows, kBlockDepth = 512;
+#else
+inline constexpr int64_t kBlockRows = 24 * kTileRows, kBlockDepth = 384;
+#endif
+// A block of B, kBlockDepth x kBlockColumns, is shared by the threads and stays in L3 (4 MB).
+inline constexpr int64_t kBlockColumns = 2048;
 
 // Multiply-adds below which work stays on one thread: about 5 us, what waking another costs.
 inline constexpr int64_t kSerialWork = 200'000;
+// Multiply-adds a thread below which the product is cut once and each part packs its own operands: beyond about 512^3 on
+// two threads packing something twice costs more than meeting after each block of B. EPYC Zen 5, 2026-11-25.
+inline constexpr int64_t kForkWork = 80'000'000;
+// Rows of a task of a large product: few, so that threads end together (3, 6 and 12 tiles: 88, 88 and 85% of the limit at
+// 2048 on two threads), and enough to reuse a panel of B. EPYC Zen 5, 2026-11-25.
+inline constexpr int64_t kTaskTiles = 84 / kTileRows;
+// Packing an element costs about as much as this many multiply-adds.
+inline constexpr int64_t kPackingCost = 12;
 
 }  // namespace anneal::ANNEAL_ISA
