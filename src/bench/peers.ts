@@ -1,17 +1,23 @@
 // The benchmark's peers: how each is started, and what brings it. Their programs are in bench/peers/.
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { installPeers, peersFolder } from './peer_install.js';
 import { type PeerOptions, type PeerProgram, type PeerRun, runPeerProgram } from './peer_process.js';
 import type { Work } from './works.js';
 
 export type { PeerFigures, PeerOptions, PeerResult, PeerRun } from './peer_process.js';
 
-export const peerNames = ['openblas', 'blis', 'pytorch'] as const;
+export const peerNames = [
+  'openblas',
+  'blis',
+  'pytorch',
+  'tfjs-wasm',
+  'tfjs-cpu',
+  'tfjs-webgpu',
+  'jax-js-wasm',
+  'jax-js-webgpu',
+] as const;
 
 export type PeerName = (typeof peerNames)[number];
-
-/** The folder of the programs: beside src/ in the repository, beside dist/ in the package. */
-export const peersFolder = fileURLToPath(new URL('../../bench/peers', import.meta.url));
 
 // Settings in a shell's environment must not slow a peer down: it chooses its kernels itself.
 const foreign = /^(OPENBLAS|BLIS|OMP|GOMP|KMP|MKL|DNNL|ONEDNN|ATEN|MALLOC|NODE)_|^ANNEAL_PEER_/;
@@ -44,7 +50,22 @@ function program(name: PeerName, threads: number): PeerProgram {
       return { command: process.execPath, args: [file('blas.mjs'), name], env };
     case 'pytorch':
       return { command: python(), args: [file('pytorch.py')], env: { ...env, ...keepMemory } };
+    case 'tfjs-wasm':
+    case 'tfjs-cpu':
+    case 'tfjs-webgpu':
+      return { command: process.execPath, args: [file('tfjs.mjs'), name.slice('tfjs-'.length)], env };
+    case 'jax-js-wasm':
+    case 'jax-js-webgpu':
+      return { command: process.execPath, args: [file('jaxjs.mjs'), name.slice('jax-js-'.length)], env };
   }
+}
+
+/** These are npm packages of bench/peers/package.json. */
+const isPackaged = (name: PeerName): boolean => name.includes('js-');
+
+export interface RunPeerOptions extends PeerOptions {
+  /** Whether a peer that is an npm package may be installed when it is not there. Default true. */
+  readonly install?: boolean | undefined;
 }
 
 /**
@@ -53,6 +74,14 @@ function program(name: PeerName, threads: number): PeerProgram {
  *
  * @throws AnnealError `E_ABORTED` when the signal stops it.
  */
-export function runPeer(name: PeerName, works: readonly Work[], options: PeerOptions): Promise<PeerRun<PeerName>> {
+export async function runPeer(
+  name: PeerName,
+  works: readonly Work[],
+  options: RunPeerOptions,
+): Promise<PeerRun<PeerName>> {
+  if (isPackaged(name)) {
+    const reason = await installPeers(options);
+    if (reason !== null) return { peer: name, missing: reason };
+  }
   return runPeerProgram(name, program(name, options.threads), works, options);
 }
