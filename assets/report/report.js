@@ -263,20 +263,7 @@
     }
   });
 
-  const button = document.getElementById('theme');
-  const system = window.matchMedia('(prefers-color-scheme: dark)');
-  const themes = ['system', 'light', 'dark'];
-  let theme = 'system';
-  function applyTheme() {
-    root.classList.toggle('dark', theme === 'dark' || (theme === 'system' && system.matches));
-    button.textContent = `Theme: ${theme}`;
-    build();
-  }
-  button.addEventListener('click', () => {
-    theme = themes[(themes.indexOf(theme) + 1) % themes.length];
-    applyTheme();
-  });
-  system.addEventListener('change', applyTheme);
-  applyTheme();
+  document.addEventListener('themechange', build);
+  build();
   resize.observe(holder);
 })();

@@ -18,10 +18,15 @@ export interface Part {
   readonly outputs: readonly (readonly Slice[])[];
 }
 
-/** Multiplications of a part: the reference does some 3e8 a second, and once more for the magnitudes. */
-const BUDGET = 3e7;
-/** A whole call above this is checked in parts. */
-const LARGE = 1e8;
+export interface PartLimits {
+  /** Multiplications of a part, about. */
+  readonly budget: number;
+  /** A whole call above this many is checked in parts. */
+  readonly large: number;
+}
+
+/** The reference does some 3e8 multiplications a second, and all of them twice, for the magnitudes. */
+const usual: PartLimits = { budget: 3e7, large: 1e8 };
 const LINES = 4;
 const CHANNELS = 2;
 
@@ -32,9 +37,9 @@ export function spread(size: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => Math.floor((i * (size - 1)) / (count - 1)));
 }
 
-function sgemmParts(s: Sizes): Part[] {
+function sgemmParts(s: Sizes, { large }: PartLimits): Part[] {
   const { batch = 1, m = 0, n = 0, k = 0, transA = 0, transB = 0, strideA = 0, strideB = 0 } = s;
-  if (batch !== 1 || m * n * k <= LARGE) return [];
+  if (batch !== 1 || m * n * k <= large) return [];
   const rows = spread(m, LINES);
   const columns = spread(n, LINES);
   const c = [m, n];
@@ -89,11 +94,11 @@ function convolutionPart(
 }
 
 /** Sums run over what is no index of the result, so that is whole in each part. */
-function convolutionParts(op: OpName, s: Sizes): Part[] {
+function convolutionParts(op: OpName, s: Sizes, { budget, large }: PartLimits): Part[] {
   const { n = 0, c = 0, oh = 0, ow = 0, oc = 0, kh = 0, kw = 0, groups = 1 } = s;
   const each = oh * ow * kh * kw; // multiplications for an image and a pair of channels
-  if (groups !== 1 || n * each * c * oc <= LARGE) return [];
-  const fits = (others: number): number => Math.max(1, Math.floor(BUDGET / (each * others)));
+  if (groups !== 1 || n * each * c * oc <= large) return [];
+  const fits = (others: number): number => Math.max(1, Math.floor(budget / (each * others)));
   const all = (size: number): number[] => spread(size, size);
   const last = [n - 1];
   const [fewIn, fewOut] = [spread(c, CHANNELS), spread(oc, CHANNELS)];
@@ -116,14 +121,14 @@ function convolutionParts(op: OpName, s: Sizes): Part[] {
 }
 
 /** Parts of one call to check in place of all of it; none where the whole is small enough. */
-export function partsOf(op: OpName, sizes: Sizes): Part[] {
+export function partsOf(op: OpName, sizes: Sizes, limits: PartLimits = usual): Part[] {
   switch (op) {
     case 'sgemm':
-      return sgemmParts(sizes);
+      return sgemmParts(sizes, limits);
     case 'conv2d':
     case 'conv2d_backward_data':
     case 'conv2d_backward_weight':
-      return convolutionParts(op, sizes);
+      return convolutionParts(op, sizes, limits);
     default:
       return [];
   }

@@ -136,7 +136,8 @@ function norm({ kind, pass, rows, columns }: NormWork, on: Operands): Problem {
 function crossEntropy({ pass, rows, columns }: CrossEntropyWork, on: Operands): Problem {
   const logits = on.leaf([rows, columns], pass === 'fwdbwd');
   const labels = on.labels(rows, columns);
-  return passes(on, () => scope(() => ops.softmaxCrossEntropy(logits, labels)), [logits], null);
+  const loss = (): Tensor => ops.softmaxCrossEntropy(logits, labels);
+  return pass === 'fwd' ? alone(on, () => scope(loss)) : passes(on, loss, [logits], null);
 }
 
 function elementwise({ op, n }: ElementwiseWork, on: Operands): Problem {

@@ -30,6 +30,9 @@ export interface BenchResult {
   readonly msMedian: number;
   readonly msMin: number;
   readonly msMax: number;
+  /** Half of the samples lie between these. */
+  readonly msQ1: number;
+  readonly msQ3: number;
   readonly samples: number;
   readonly gflops?: number;
   readonly gbps?: number;
@@ -83,6 +86,11 @@ export function keyOf({ work, device, threads, figure, cache }: BenchResult): st
   return `${work} ${device} ${threads} ${figure} ${cache}`;
 }
 
+/** Peers that have a figure in some row. */
+export function peersIn(results: readonly BenchResult[]): string[] {
+  return [...new Set(results.flatMap(({ peers }) => Object.keys(peers)))];
+}
+
 const digits = 6;
 
 /** Numbers with as many digits as they have meaning. */
@@ -103,6 +111,8 @@ const machineShape: Shape = { cpu: 'string', cores: 'number', threads: 'number',
 const limitsShape: Shape = { fmaGflops1: 'number', fmaGflopsAll: 'number', triadGBps: 'number' };
 const resultShape: Shape = {
   work: 'string',
+  group: 'string',
+  label: 'string',
   device: 'string',
   threads: 'number',
   figure: 'string',
@@ -110,6 +120,8 @@ const resultShape: Shape = {
   msMedian: 'number',
   msMin: 'number',
   msMax: 'number',
+  msQ1: 'number',
+  msQ3: 'number',
   samples: 'number',
   shareOfLimit: 'number',
   bound: 'string',

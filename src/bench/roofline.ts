@@ -1,11 +1,12 @@
 // What a call could do at best on this machine, from the rates that the limit loops reached around it.
 //
-// A call takes at least as long as its arithmetic at the multiply-add peak of its threads, and at least as long as its
-// traffic. Traffic counts each operand once, as the cost formulas do. Out of cache, what is read moves at the rate of the
-// read loop, and what is written at the rate that makes triad (8 bytes read, 4 written an element, the line fetched before
-// it is written) come out as measured; so reading alone is not held to triad's slower rate, nor a copy to its better one.
-// In a cache, everything moves at that cache's read rate, which no mix of reads and writes exceeds. An optimizer's buffers
-// are updated in place: its limit is the loop that does just that.
+// A kernel of products takes at least as long as its arithmetic at the multiply-add peak of its threads; every kernel takes
+// at least as long as its traffic. Traffic counts each operand once, as the cost formulas do. Out of cache, what is read
+// moves at the rate of the read loop (or triad's, if that is better), and what is written at the rate that makes triad, 8
+// bytes read and 4 written an element, come out as measured; so reading alone is not held to the slower rate of a mix, nor
+// writing to the faster one. In a cache, everything moves at that cache's read rate, which no mix exceeds; of operands that
+// are larger than the last cache, the part that fits does. An optimizer's buffers are updated in place: its limit is the
+// loop that does just that.
 
 /** Rates around a work: GFLOP/s of `fma`, GB/s of the rest. A rate that was not measured is absent. */
 export interface Rates {
@@ -23,7 +24,10 @@ export type LimitName = keyof Rates;
 
 /** What one kernel does. */
 export interface Traffic {
+  /** By the cost formula: for the rate that is shown. */
   readonly flops: number;
+  /** Those of them that the multiply-add peak is a limit of; estimates of exponentials and the like are not. */
+  readonly products: number;
   /** Bytes moved; those of them that are written. */
   readonly bytes: number;
   readonly written: number;
@@ -58,10 +62,11 @@ function levelOf(workingSet: number, { threads, caches }: Placement): { level: '
 
 /** The loops whose rates a kernel's limit takes. */
 export function limitsFor(traffic: Traffic, placement: Placement): LimitName[] {
-  if (placement.loop) return ['fma', placement.loop];
-  if (placement.cold) return ['fma', 'triad', 'read'];
+  const compute: LimitName[] = traffic.products > 0 ? ['fma'] : [];
+  if (placement.loop) return [...compute, placement.loop];
+  if (placement.cold) return [...compute, 'triad', 'read'];
   const { level, share } = levelOf(traffic.workingSet, placement);
-  return share < 1 ? ['fma', level, 'triad', 'read'] : ['fma', level];
+  return share < 1 ? [...compute, level, 'triad', 'read'] : [...compute, level];
 }
 
 const GIGA = 1e9;
@@ -89,9 +94,9 @@ export function limitSeconds(
   rates: Rates,
   placement: Placement,
 ): { readonly seconds: number; readonly bound: BoundKind } {
-  const compute = traffic.flops / (rates.fma ?? Number.NaN) / GIGA;
+  const compute = traffic.products === 0 ? 0 : traffic.products / (rates.fma ?? Number.NaN) / GIGA;
   const memory = trafficSeconds(traffic, rates, placement);
-  return compute >= memory ? { seconds: compute, bound: 'compute' } : { seconds: memory, bound: 'memory' };
+  return compute > memory ? { seconds: compute, bound: 'compute' } : { seconds: memory, bound: 'memory' };
 }
 
 /** The same for kernels one after the other: bound by what takes most of the time. */
@@ -106,5 +111,5 @@ export function limitOfAll(
     seconds += limit.seconds;
     if (limit.bound === 'compute') compute += limit.seconds;
   }
-  return { seconds, bound: 2 * compute >= seconds ? 'compute' : 'memory' };
+  return { seconds, bound: compute > 0 && 2 * compute >= seconds ? 'compute' : 'memory' };
 }

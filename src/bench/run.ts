@@ -168,7 +168,8 @@ class Run {
   }
 
   #add(work: Work, { threads, cold }: Placement, figure: BenchResult['figure'], measured: Measured): void {
-    const { msMedian, msMin, msMax, samples, flops, bytes, bound, shareOfLimit, aboveLimit, rates } = measured;
+    const { msMedian, msMin, msMax, msQ1, msQ3, samples, flops, bytes, bound, shareOfLimit, aboveLimit, rates } =
+      measured;
     this.log.add(threads, rates);
     const cache = cold ? 'cold' : 'warm';
     const result: BenchResult = {
@@ -182,6 +183,8 @@ class Run {
       msMedian,
       msMin,
       msMax,
+      msQ1,
+      msQ3,
       samples,
       ...(flops > 0 ? { gflops: flops / msMedian / 1e6 } : {}),
       ...(bytes > 0 ? { gbps: bytes / msMedian / 1e6 } : {}),

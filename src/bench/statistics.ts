@@ -5,6 +5,9 @@ export interface Summary {
   readonly msMedian: number;
   readonly msMin: number;
   readonly msMax: number;
+  /** Half of the samples lie between these. */
+  readonly msQ1: number;
+  readonly msQ3: number;
   readonly samples: number;
 }
 
@@ -26,6 +29,8 @@ export function summarize(seconds: ArrayLike<number>): Summary {
     msMedian: 1e3 * median(seconds),
     msMin: 1e3 * quantile(seconds, 0),
     msMax: 1e3 * quantile(seconds, 1),
+    msQ1: 1e3 * quantile(seconds, 0.25),
+    msQ3: 1e3 * quantile(seconds, 0.75),
     samples: seconds.length,
   };
 }
@@ -37,6 +42,8 @@ export function sumOf(parts: readonly Summary[]): Summary {
     msMedian: total((part) => part.msMedian),
     msMin: total((part) => part.msMin),
     msMax: total((part) => part.msMax),
+    msQ1: total((part) => part.msQ1),
+    msQ3: total((part) => part.msQ3),
     samples: Math.min(...parts.map((part) => part.samples)),
   };
 }

@@ -30,7 +30,7 @@ async function download(backend: Backend, refs: readonly (OperandRef | null)[]):
 }
 
 /** What the reference kernels make of these operands; `outputs` is what outputs hold before. */
-async function referenceOf(
+export async function referenceOf(
   backend: Backend,
   op: OpName,
   params: Uint8Array,

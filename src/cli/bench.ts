@@ -1,13 +1,15 @@
 // `anneal bench`: throughput as a share of the machine's own limit, with peers in the same run.
 
 import { setDevice } from '../backend/device.js';
+import { compareReports } from '../bench/compare.js';
+import { writeBenchPage } from '../bench/html.js';
 import { type PeerName, peerNames } from '../bench/peers.js';
 import { readReport, writeReport } from '../bench/report.js';
 import { runBench } from '../bench/run.js';
 import { selectWorks } from '../bench/select.js';
 import { works } from '../bench/works.js';
 import { AnnealError } from '../errors.js';
-import { benchTable, describeMachine, limitLines } from './bench_table.js';
+import { benchTable, comparisonTable, describeMachine, limitLines } from './bench_table.js';
 import { WorkProgress } from './work_progress.js';
 
 export interface BenchCommandOptions {
@@ -57,6 +59,8 @@ export async function bench(options: BenchCommandOptions): Promise<number> {
     controller.abort();
   };
   process.on('SIGINT', onInterrupt);
+  const beside = options.peers === undefined ? '' : `, beside ${options.peers.join(', ')}`;
+  console.error(`Measuring ${chosen.length} works${beside}. Each is verified first.`);
   using progress = new WorkProgress();
   try {
     const report = await runBench({
@@ -72,10 +76,14 @@ export async function bench(options: BenchCommandOptions): Promise<number> {
     for (const line of describeMachine(report.machine)) console.log(line);
     for (const line of limitLines(report.limits)) console.log(line);
     console.log(`\n${benchTable(report)}`);
-    if (old !== null) console.log('');
+    if (old !== null) console.log(`\n${comparisonTable(compareReports(old, report))}`);
     if (options.json !== undefined) {
       await writeReport(options.json, report);
-      console.log(`\nJSON ${options.json}`);
+      console.log(`JSON ${options.json}`);
+    }
+    if (options.html !== undefined) {
+      await writeBenchPage(options.html, report);
+      console.log(`HTML ${options.html}`);
     }
     for (const failure of report.failures ?? []) console.error(`FAILED ${failure}`);
     return report.failures === undefined ? 0 : 1;

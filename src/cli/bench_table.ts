@@ -1,5 +1,6 @@
 // The benchmark's rows and limits as plain text.
-import type { BenchLimits, BenchMachine, BenchReport, BenchResult } from '../bench/report.js';
+import type { Comparison } from '../bench/compare.js';
+import { type BenchLimits, type BenchMachine, type BenchReport, type BenchResult, peersIn } from '../bench/report.js';
 import { percent, significant } from '../report/format.js';
 import { tableHead, tableRow } from './table.js';
 
@@ -25,11 +26,6 @@ function peerText(row: BenchResult, name: string): string {
   return `${significant(peer.msMedian)} (${peer.ratio.toFixed(2)}x${peer.note ? ` ${peer.note}` : ''})`;
 }
 
-/** Peers that have a figure in some row. */
-export function peersIn(results: readonly BenchResult[]): string[] {
-  return [...new Set(results.flatMap(({ peers }) => Object.keys(peers)))];
-}
-
 export function describeMachine(machine: BenchMachine): string[] {
   const { cpu, cores, threads, isa, memoryGB, os, node, date } = machine;
   return [
@@ -51,12 +47,21 @@ export function limitLines(limits: BenchLimits): string[] {
   ];
 }
 
-/** All rows, a header above each group. */
+/** Rows under their column names; the first `left` columns stand at the left, numbers at the right. */
+function textTable(names: readonly string[], rows: readonly (readonly string[])[], left: number): string {
+  const widths = names.map((name, i) => Math.max(name.length, ...rows.map((cells) => cells[i]?.length ?? 0)));
+  const aligned = (cells: readonly string[]): string[] =>
+    cells.map((cell, i) => (i < left ? cell.padEnd(widths[i] ?? 0) : cell));
+  return [tableHead(aligned(names), widths), ...rows.map((cells) => tableRow(aligned(cells), widths))].join('\n');
+}
+
+const what = ({ figure, cache, threads }: BenchResult): string => `${figure} ${cache} ${threads}t`;
+
+/** All rows. */
 export function benchTable({ results }: Pick<BenchReport, 'results'>): string {
-  const peers = peersIn(results);
   const columns: Column[] = [
     { name: 'work', cell: ({ work }) => work },
-    { name: 'what', cell: ({ figure, cache, threads }) => `${figure} ${cache} ${threads}t` },
+    { name: 'what', cell: what },
     { name: 'ms', cell: ({ msMedian }) => significant(msMedian) },
     { name: 'min', cell: ({ msMin }) => significant(msMin) },
     { name: 'max', cell: ({ msMax }) => significant(msMax) },
@@ -64,13 +69,29 @@ export function benchTable({ results }: Pick<BenchReport, 'results'>): string {
     { name: 'rate', cell: rateOf },
     { name: 'limit', cell: shareText },
     { name: 'bound', cell: ({ bound }) => bound },
-    ...peers.map((name) => ({ name, cell: (row: BenchResult) => peerText(row, name) })),
+    ...peersIn(results).map((name) => ({ name, cell: (row: BenchResult) => peerText(row, name) })),
   ];
-  const rows = results.map((row) => columns.map(({ cell }) => cell(row)));
-  const widths = columns.map(({ name }, i) => Math.max(name.length, ...rows.map((cells) => cells[i]?.length ?? 0)));
-  const names = columns.map(({ name }) => name);
-  // Names stand at the left, numbers at the right.
-  const left = (cells: readonly string[]): string[] =>
-    cells.map((cell, i) => (i < 2 ? cell.padEnd(widths[i] ?? 0) : cell));
-  return [tableHead(left(names), widths), ...rows.map((cells) => tableRow(left(cells), widths))].join('\n');
+  return textTable(
+    columns.map(({ name }) => name),
+    results.map((row) => columns.map(({ cell }) => cell(row))),
+    2,
+  );
+}
+
+/** Rows that both reports have, old time over new, and which changes are beyond the spread of the samples. */
+export function comparisonTable({ changes, onlyOld, onlyNew, machines }: Comparison): string {
+  const rows = changes.map(({ row, before, ratio, verdict }) => [
+    row.work,
+    what(row),
+    significant(before.msMedian),
+    significant(row.msMedian),
+    `${ratio.toFixed(2)}x`,
+    verdict === 'same' ? '' : verdict,
+  ]);
+  return [
+    ...(machines.length === 0 ? [] : [`Not the same machine (${machines.join('; ')}): times say little.`]),
+    textTable(['work', 'what', 'old ms', 'new ms', 'old/new', 'beyond the spread'], rows, 2),
+    ...(onlyOld.length === 0 ? [] : [`only in the old run: ${onlyOld.length} rows`]),
+    ...(onlyNew.length === 0 ? [] : [`only in this run: ${onlyNew.length} rows`]),
+  ].join('\n');
 }

@@ -52,6 +52,7 @@ program
   .option('--seed <number>', 'seed of all operands', integer(0), 1)
   .option('--budget <ms>', 'milliseconds of samples for each row', integer(1), 400)
   .option('--json <file>', 'write the result')
+  .option('--html <file>', 'write a page with charts')
   .option('--compare <file>', 'compare with the JSON of another run')
   .option('--list', 'list the works and measure nothing')
   .action(async (options) => {

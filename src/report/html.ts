@@ -1,13 +1,10 @@
 /**
  * The HTML report of a run: one file that needs no network. The page's own script and style are assets/report/, the
- * charts are uPlot's, and all of it is inlined.
+ * charts are uPlot's.
  */
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { AnnealError } from '../errors.js';
 import { writeFileAtomic } from '../io/atomic.js';
 import { duration, integer, percent, significant } from './format.js';
+import { asset, escapeHtml, facts, renderPage, uplotFile } from './page.js';
 import type { EpochRecord, RunReport } from './run_report.js';
 
 /** Digits kept of each number: f32 has no more. */
@@ -18,78 +15,25 @@ const digits = 7;
  * images/s, a table of epochs, the configuration and the machine.
  * @throws AnnealError E_IO when an inlined file cannot be read.
  */
-export async function renderHtmlReport(report: RunReport): Promise<string> {
-  const uplot = join(dirname(createRequire(import.meta.url).resolve('uplot/package.json')), 'dist');
-  const assets = new URL('../../assets/report/', import.meta.url);
-  const [uplotScript, uplotStyle, script, style] = await Promise.all([
-    readText(join(uplot, 'uPlot.iife.min.js')),
-    readText(join(uplot, 'uPlot.min.css')),
-    readText(new URL('report.js', assets)),
-    readText(new URL('report.css', assets)),
-  ]);
-  const title = escapeHtml(report.title);
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-<style>${uplotStyle}</style>
-<style>${style}</style>
-</head>
-<body>
-<header>
-<h1>${title}</h1>
-<button id="theme" type="button" title="Light, dark, or as the system has it">Theme: system</button>
-</header>
-<main>
-${tiles(report)}
+export function renderHtmlReport(report: RunReport): Promise<string> {
+  return renderPage({
+    title: report.title,
+    body: `${tiles(report)}
 <div id="charts"></div>
 ${epochTable(report.epochs)}
 <div class="pair">
 ${facts('Configuration', report.config)}
 ${facts('Machine', report.machine)}
-</div>
-</main>
-<script id="report-data" type="application/json">${embedJson(columns(report))}</script>
-<script>${embedScript(uplotScript)}</script>
-<script>${embedScript(script)}</script>
-</body>
-</html>
-`;
+</div>`,
+    data: columns(report),
+    styles: [uplotFile('uPlot.min.css'), asset('report.css')],
+    scripts: [uplotFile('uPlot.iife.min.js'), asset('theme.js'), asset('report.js')],
+  });
 }
 
 /** Writes the report atomically. @throws AnnealError E_IO. */
 export async function writeHtmlReport(path: string, report: RunReport): Promise<void> {
   await writeFileAtomic(path, [await renderHtmlReport(report)]);
-}
-
-/** JSON that cannot end the script element it stands in, whatever strings it holds. */
-export function embedJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll('<', '\\u003c');
-}
-
-/** In a script, "</script" can only stand in a string, a regular expression or a comment, where the backslash is void. */
-function embedScript(script: string): string {
-  return script.replaceAll(/<\/(script)/gi, '<\\/$1').replaceAll('<!--', '<\\!--');
-}
-
-export function escapeHtml(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;');
-}
-
-async function readText(path: string | URL): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new AnnealError('E_IO', `report: expected to read ${path} from the installed package`, { cause });
-  }
 }
 
 /** The data of the charts by column, in the form that uPlot takes; null where there is no finite number. */
@@ -179,27 +123,4 @@ function epochTable(epochs: readonly EpochRecord[]): string {
 <div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>
 ${rows.join('\n')}
 </tbody></table></div></section>`;
-}
-
-function facts(title: string, values: Readonly<Record<string, unknown>>): string {
-  const rows = flatten(values).map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`);
-  return `<section class="card"><h2>${title}</h2><dl>${rows.join('\n')}</dl></section>`;
-}
-
-/** { a: { b: 1 } } as [['a.b', '1']]. */
-function flatten(values: object, prefix = ''): [string, string][] {
-  return Object.entries(values).flatMap(([key, value]: [string, unknown]): [string, string][] => {
-    const name = `${prefix}${key}`;
-    if (value === undefined) return [];
-    if (typeof value === 'string') return [[name, value]];
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return flatten(value, `${name}.`);
-    return [
-      [
-        name,
-        typeof value === 'number' || typeof value === 'bigint'
-          ? String(value)
-          : (JSON.stringify(value) ?? String(value)),
-      ],
-    ];
-  });
 }

@@ -3,7 +3,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Script } from 'node:vm';
-import { embedJson, escapeHtml, renderHtmlReport, writeHtmlReport } from '../../src/report/html.js';
+import { renderHtmlReport, writeHtmlReport } from '../../src/report/html.js';
+import { embedJson, escapeHtml } from '../../src/report/page.js';
 import type { RunReport } from '../../src/report/run_report.js';
 import { temporaryFolder } from '../io/host.js';
 
