@@ -24,6 +24,7 @@ struct ForwardWindows {
   Padded image;
   Grid grid;
   Segments segments;
+  int64_t segmentCount;
   const float* end;  // of the image
 };
 
@@ -42,6 +43,7 @@ ForwardWindows forwardWindows(Exec& exec, const Shape& s, const float* x) {
   return {image,
           {s.oh, s.ow, image.h * image.w * s.c, s.sh * image.w * s.c, s.sw * s.c},
           {offsets, whole ? s.kw * s.c : s.cg},
+          count,
           image.data + s.n * image.h * image.w * s.c};
 }
 
@@ -122,9 +124,16 @@ void conv2d(const OpCall& call) {
   const ForwardWindows windows = forwardWindows(call.exec, s, call.input<float>(0));
   const float* const bias = call.nIn > 2 ? call.input<float>(2) : nullptr;
   for (int64_t g = 0; g < s.groups; ++g) {
-    const WindowPacker packA{windows.image.data + g * s.cg, windows.grid, windows.segments};
+    const float* const image = windows.image.data + g * s.cg;
     const MatrixPacker<kTileColumns> packB{call.input<float>(1) + g * s.og, s.oc, true};
     const Epilogue epilogue{bias == nullptr ? nullptr : bias + g * s.og, static_cast<Activation>(p.activation), false};
+    if (readsInPlace(s.ow, s.kh * s.kw * s.cg, s.og)) {
+      const Places places{call.output<float>(0) + g * s.og, s.oh * s.ow * s.oc, s.ow * s.oc, s.oc};
+      multiplyWindows(call.exec, image, s.n, windows.grid, windows.segments, windows.segmentCount, s.og, packB, places,
+                      epilogue);
+      continue;
+    }
+    const WindowPacker packA{image, windows.grid, windows.segments};
     gemm(call.exec, s.positions(), s.og, s.kh * s.kw * s.cg, packA, packB, call.output<float>(0) + g * s.og, s.oc,
          epilogue);
   }
@@ -165,8 +174,13 @@ void conv2d_backward_data(const OpCall& call) {
     const Grid grid{a.count, b.count, dy.h * dy.w * s.oc, dy.w * s.oc, s.oc};
     const Segments segments{offsets, whole ? b.taps * s.oc : s.og};
     for (int64_t g = 0; g < s.groups; ++g) {
-      const WindowPacker packA{dy.data + g * s.og, grid, segments};
       const TransposedWeightPacker packB{call.input<float>(1) + g * s.og, taps, s.cg, s.og, s.oc};
+      if (segmentCount > 0 && readsInPlace(b.count, tapCount * s.og, s.cg)) {
+        const Places places{dx + (a.first * s.w + b.first) * s.c + g * s.cg, s.h * s.w * s.c, s.sh * s.w * s.c, s.sw * s.c};
+        multiplyWindows(call.exec, dy.data + g * s.og, s.n, grid, segments, segmentCount, s.cg, packB, places, {});
+        continue;
+      }
+      const WindowPacker packA{dy.data + g * s.og, grid, segments};
       float* const to = direct ? dx + g * s.cg : dense;
       gemm(call.exec, s.n * a.count * b.count, s.cg, tapCount * s.og, packA, packB, to, direct ? s.c : s.cg, {});
       if (!direct) scatter(call.exec, s, a, b, dense, dx + g * s.cg);

@@ -5,7 +5,7 @@
 // contiguous: a row of the window when taps are neighbours, one pixel otherwise.
 #pragma once
 
-#include "../sgemm/gemm_engine.h"
+#include "../sgemm/window_product.h"
 #include "conv2d.h"
 
 namespace anneal::ANNEAL_ISA {
@@ -37,22 +37,6 @@ static inline Padded padImages(Exec& exec, const float* x, int64_t n, int64_t h,
   });
   return {to, hp, wp, c};
 }
-
-// A grid of positions in the image: (n, a, b) with a < rows, b < columns.
-struct Grid {
-  int64_t rows, columns;
-  int64_t imageStep, rowStep, columnStep;  // elements
-
-  int64_t offset(int64_t i) const {
-    const int64_t b = i % columns, a = i / columns % rows, n = i / columns / rows;
-    return n * imageStep + a * rowStep + b * columnStep;
-  }
-};
-
-struct Segments {
-  const int64_t* offsets;
-  int64_t length;
-};
 
 // Rows of A are positions, depth runs over the window: forward and backward-data.
 struct WindowPacker {

@@ -13,6 +13,8 @@
 // Each C element is summed over k in order, whatever tile or task it falls into: threads never change a bit.
 #pragma once
 
+#include <utility>
+
 #include "../common/activation.h"
 #include "../common/math.h"
 #include "../common/parallel.h"
@@ -47,6 +49,40 @@ static __attribute__((noinline)) void activateTile(float* c, int64_t ldc, int ro
     }
 }
 
+// Stores the sums of a tile. Whole: the last vector is.
+template <int Rows, int Vectors, bool Whole>
+static inline __attribute__((always_inline)) void finishColumns(vf (&sums)[Rows][Vectors], const TileStore& given) {
+  const TileStore s = given;  // a copy that stores to C cannot alias
+  const auto get = [&](const float* p, int v) {
+    return Whole || v < Vectors - 1 ? load(p + v * kLanes) : loadPartial(p + v * kLanes, s.lastColumns);
+  };
+  if (s.load)
+    ANNEAL_UNROLL for (int i = 0; i < Rows; ++i)
+      ANNEAL_UNROLL for (int v = 0; v < Vectors; ++v) sums[i][v] += get(s.c + i * s.ldc, v);
+  if (s.last && s.bias != nullptr)
+    ANNEAL_UNROLL for (int v = 0; v < Vectors; ++v) {
+      const vf bias = get(s.bias, v);
+      ANNEAL_UNROLL for (int i = 0; i < Rows; ++i) sums[i][v] += bias;
+    }
+  if (s.last && s.activation == Activation::relu)
+    ANNEAL_UNROLL for (int i = 0; i < Rows; ++i)
+      ANNEAL_UNROLL for (int v = 0; v < Vectors; ++v) sums[i][v] = relu(sums[i][v]);
+  ANNEAL_UNROLL for (int i = 0; i < Rows; ++i)
+    ANNEAL_UNROLL for (int v = 0; v < Vectors; ++v) {
+      float* const c = s.c + i * s.ldc + v * kLanes;
+      if (Whole || v < Vectors - 1) store(c, sums[i][v]);
+      else storePartial(c, sums[i][v], s.lastColumns);
+    }
+  if (s.last && s.activation > Activation::relu)
+    activateTile(s.c, s.ldc, Rows, (Vectors - 1) * kLanes + s.lastColumns, s.activation);
+}
+
+template <int Rows, int Vectors>
+static inline __attribute__((always_inline)) void finishTile(vf (&sums)[Rows][Vectors], const TileStore& s) {
+  if (s.lastColumns == kLanes) finishColumns<Rows, Vectors, true>(sums, s);
+  else finishColumns<Rows, Vectors, false>(sums, s);
+}
+
 template <int Rows, int Vectors> struct Tile {
   // a: [depth][kTileRows], b: [depth][ldb]
   static void run(int64_t depth, const float* a, const float* b, int64_t ldb, const TileStore& s) {
@@ -64,56 +100,30 @@ template <int Rows, int Vectors> struct Tile {
       a += kTileRows;
       b += ldb;
     }
-    if (s.lastColumns == kLanes) finish<true>(sums, s);
-    else finish<false>(sums, s);
-  }
-
- private:
-  template <bool Whole> static inline __attribute__((always_inline)) void finish(vf (&sums)[Rows][Vectors], const TileStore& store) {
-    const TileStore s = store;  // a copy that stores to C cannot alias
-    const auto get = [&](const float* p, int v) {
-      return Whole || v < Vectors - 1 ? load(p + v * kLanes) : loadPartial(p + v * kLanes, s.lastColumns);
-    };
-    if (s.load)
-      ANNEAL_UNROLL for (int i = 0; i < Rows; ++i)
-        ANNEAL_UNROLL for (int v = 0; v < Vectors; ++v) sums[i][v] += get(s.c + i * s.ldc, v);
-    if (s.last && s.bias != nullptr)
-      ANNEAL_UNROLL for (int v = 0; v < Vectors; ++v) {
-        const vf bias = get(s.bias, v);
-        ANNEAL_UNROLL for (int i = 0; i < Rows; ++i) sums[i][v] += bias;
-      }
-    if (s.last && s.activation == Activation::relu)
-      ANNEAL_UNROLL for (int i = 0; i < Rows; ++i)
-        ANNEAL_UNROLL for (int v = 0; v < Vectors; ++v) sums[i][v] = relu(sums[i][v]);
-    ANNEAL_UNROLL for (int i = 0; i < Rows; ++i)
-      ANNEAL_UNROLL for (int v = 0; v < Vectors; ++v) {
-        float* const c = s.c + i * s.ldc + v * kLanes;
-        if (Whole || v < Vectors - 1) anneal::ANNEAL_ISA::store(c, sums[i][v]);
-        else storePartial(c, sums[i][v], s.lastColumns);
-      }
-    if (s.last && s.activation > Activation::relu)
-      activateTile(s.c, s.ldc, Rows, (Vectors - 1) * kLanes + s.lastColumns, s.activation);
+    finishTile<Rows, Vectors>(sums, s);
   }
 };
 
 using TileFn = void (*)(int64_t depth, const float* a, const float* b, int64_t ldb, const TileStore& s);
 
-template <int Vectors, int... Row> struct TileRow {
-  static constexpr TileFn table[] = {Tile<Row + 1, Vectors>::run...};
-};
-template <int Vectors, int Count, int... Row> struct MakeTileRow : MakeTileRow<Vectors, Count - 1, Count - 1, Row...> {};
-template <int Vectors, int... Row> struct MakeTileRow<Vectors, 0, Row...> : TileRow<Vectors, Row...> {};
-
-static inline TileFn tileFor(int rows, int vectors) {
-  switch (vectors) {
-    case 1: return MakeTileRow<1, kTileRows>::table[rows - 1];
-    case 2: return MakeTileRow<2, kTileRows>::table[rows - 1];
-    default: return MakeTileRow<kTileVectors, kTileRows>::table[rows - 1];
-  }
+// Body<rows, vectors>::run, for rows in [1, kTileRows] and vectors in [1, kTileVectors].
+template <template <int, int> class Body, class Fn, int Vectors, int... Row>
+static inline Fn tileOfRows(int rows, std::integer_sequence<int, Row...>) {
+  static constexpr Fn table[] = {Body<Row + 1, Vectors>::run...};
+  return table[rows - 1];
 }
+template <template <int, int> class Body, class Fn> static inline Fn tileOf(int rows, int vectors) {
+  constexpr std::make_integer_sequence<int, kTileRows> all{};
+  if (vectors == 1) return tileOfRows<Body, Fn, 1>(rows, all);
+  if (vectors == 2) return tileOfRows<Body, Fn, 2>(rows, all);
+  return tileOfRows<Body, Fn, kTileVectors>(rows, all);
+}
+
+static inline TileFn tileFor(int rows, int vectors) { return tileOf<Tile, TileFn>(rows, vectors); }
 
 static inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
 // ---- Packing ----
 

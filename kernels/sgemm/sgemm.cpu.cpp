@@ -2,7 +2,7 @@
 #include "sgemm.h"
 
 #include "few_rows.h"
-#include "gemm_engine.h"
+#include "window_product.h"
 
 namespace anneal::ANNEAL_ISA {
 namespace {
@@ -49,6 +49,11 @@ void sgemm(const OpCall& call) {
   if (p.strideB == 0 && !p.transA && static_cast<int64_t>(p.strideA) == m * k) {
     m *= batches;
     batches = 1;
+  }
+  if (batches == 1 && !p.transA && k > 0 && n <= kUnpackedColumns && readsInPlace(m, k, n)) {
+    const int64_t start = 0;
+    multiplyWindows(call.exec, call.input<float>(0), 1, {1, m, 0, 0, k}, {&start, k}, 1, n, packB(0), {c, 0, 0, n}, epilogue);
+    return;
   }
   if (batches > 1 && m * n * k < 16 * kSerialWork) {
     // Small matrices: one task has a few, so that waking threads is worth it.

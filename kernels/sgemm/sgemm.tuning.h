@@ -36,6 +36,11 @@ inline constexpr int64_t kForkWork = 80'000'000;
 // Rows of a task of a large product: few, so that threads end together (3, 6 and 12 tiles: 88, 88 and 85% of the limit at
 // 2048 on two threads), and enough to reuse a panel of B. EPYC Zen 5, 2026-11-25.
 inline constexpr int64_t kTaskTiles = 84 / kTileRows;
+// Multiply-adds of a task that reads its windows in place: some 20 us, a few rows of an image.
+inline constexpr int64_t kWindowTaskWork = 2'000'000;
+// Columns up to which rows of A are read in place: each element of A serves too few sums to be worth packing. In place
+// against packed: 60000x10x128 0.85 and 1.44 ms, 64x64x64 3.4 and 3.9 us, 128x128x128 28 us both. EPYC Zen 5, 2026-11-25.
+inline constexpr int64_t kUnpackedColumns = 2 * kTileColumns;
 // Packing an element costs about as much as this many multiply-adds.
 inline constexpr int64_t kPackingCost = 12;
 
