@@ -50,7 +50,7 @@ void sgemm(const OpCall& call) {
     m *= batches;
     batches = 1;
   }
-  if (batches == 1 && !p.transA && k > 0 && n <= kUnpackedColumns && readsInPlace(m, k, n)) {
+  if (batches == 1 && !p.transA && k > 0 && readsInPlace(m, 1, k, n)) {
     const int64_t start = 0;
     multiplyWindows(call.exec, call.input<float>(0), 1, {1, m, 0, 0, k}, {&start, k}, 1, n, packB(0), {c, 0, 0, n}, epilogue);
     return;

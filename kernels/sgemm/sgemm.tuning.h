@@ -28,8 +28,9 @@ inline constexpr int64_t kBlockRows = 24 * kTileRows, kBlockDepth = 384;
 // A block of B, kBlockDepth x kBlockColumns, is shared by the threads and stays in L3 (4 MB).
 inline constexpr int64_t kBlockColumns = 2048;
 
-// Multiply-adds below which work stays on one thread: about 5 us, what waking another costs.
-inline constexpr int64_t kSerialWork = 200'000;
+// Multiply-adds worth a task: about 4 us with AVX-512 and 8 with AVX2, a few times what handing it to a thread costs. 64x64x64
+// (262144) takes 2.7 us on one thread and 6.5 on two, 96x96x96 (884736) 9.3 and 5.8. EPYC Zen 5, 2026-11-25.
+inline constexpr int64_t kSerialWork = 400'000;
 // Multiply-adds a thread below which the product is cut once and each part packs its own operands: beyond about 512^3 on
 // two threads packing something twice costs more than meeting after each block of B. EPYC Zen 5, 2026-11-25.
 inline constexpr int64_t kForkWork = 80'000'000;

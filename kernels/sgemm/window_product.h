@@ -5,7 +5,7 @@
 // stream, in order) the caches give here: neighbouring windows overlap, and a tile's windows take a few KB of L1. B is
 // packed, whole, into panels of kTileColumns.
 //
-// Each element of the result is summed over the window in order, in one go: there are no blocks of depth.
+// Each element of the result is summed over the window in order, some whole segments at a time.
 #pragma once
 
 #include "gemm_engine.h"
@@ -66,11 +66,15 @@ struct Places {
   int64_t imageStep, rowStep, columnStep;
 };
 
-// Whether to read A in place: B's panels fit in half of an L2 of 512 KB, tiles are not mostly edges, and n is not so large
-// that packing A costs next to nothing. On a 2-core EPYC Zen 5, 2026-11-25, shares of the FMA limit, in place against packed:
-// 3x3 64 -> 64 91% and 76%, 1x1 256 -> 64 74 and 65%, 1x1 1024 -> 256 89 and 86%, 1x1 256 -> 1024 81 and 92%.
-static inline bool readsInPlace(int64_t columns, int64_t depth, int64_t n) {
-  return columns >= kTileRows / 2 && n <= 512 && depth * kTileColumns <= 65536;
+// The panel of B that a block of depth needs: half of an L2 of 512 KB.
+inline constexpr int64_t kWindowPanelFloats = 65536;
+
+// Whether to read A in place. Windows that overlap: unless n is so large that packing costs next to nothing, tiles would be
+// mostly edges, or a segment is too long. Rows of a matrix: only where n is small. Shares of the FMA limit on a 2-core EPYC
+// Zen 5, 2026-11-25, in place against packed: 3x3 64 -> 64 92 and 80%, 1x1 256 -> 64 85 and 72%, 1x1 512 -> 128 68 and 84%.
+static inline bool readsInPlace(int64_t columns, int64_t segments, int64_t length, int64_t n) {
+  if (length * kTileColumns > kWindowPanelFloats) return false;
+  return segments > 1 ? columns > kTileRows / 2 && n <= 512 : n <= kUnpackedColumns;
 }
 
 // For `images` grids of positions: result(position, j) = epilogue(sum over k of A(position, k) B(k, j)), j < n.
@@ -98,19 +102,26 @@ static void multiplyWindows(Exec& exec, const float* image, int64_t images, Grid
   const int64_t total = images * grid.rows * tiles, work = kTileRows * depth * n;
   int64_t tilesEach = 1 + kWindowTaskWork / work;
   if (tilesEach * exec.threads() > total) tilesEach = most(ceilDiv(total, exec.threads()), 1 + kSerialWork / work);
+  if (total * work < 2 * kSerialWork) tilesEach = total;
+  const int64_t segmentsEach = most(1, kWindowPanelFloats / (segments.length * kTileColumns));
   parallelRange(exec, total, tilesEach, [&](int64_t begin, int64_t end, int) {
-    for (int64_t j = 0; j < n; j += kTileColumns) {
-      const int64_t columns = least(kTileColumns, n - j);
-      const int vectors = static_cast<int>(ceilDiv(columns, kLanes));
-      TileStore s{nullptr, places.columnStep, e.bias == nullptr ? nullptr : e.bias + j, e.activation, e.accumulate, true,
-                  static_cast<int>(columns - (vectors - 1) * kLanes)};
-      for (int64_t at = begin; at < end; ++at) {
-        const int64_t tile = at % tiles, row = at / tiles % grid.rows, image0 = at / tiles / grid.rows;
-        const int64_t first = grid.columns * tile / tiles, last = grid.columns * (tile + 1) / tiles;
-        s.c = places.c + image0 * places.imageStep + row * places.rowStep + first * places.columnStep + j;
-        const float* const from = image + image0 * grid.imageStep + row * grid.rowStep + first * grid.columnStep;
-        windowTileFor(static_cast<int>(last - first), vectors)(from, grid.columnStep, segments, segmentCount,
-                                                               b + j * depth, s);
+    for (int64_t segment = 0; segment < segmentCount; segment += segmentsEach) {
+      const int64_t count = least(segmentsEach, segmentCount - segment);
+      const Segments block{segments.offsets + segment, segments.length};
+      for (int64_t j = 0; j < n; j += kTileColumns) {
+        const float* const panel = b + j * depth + segment * segments.length * kTileColumns;
+        const int64_t columns = least(kTileColumns, n - j);
+        const int vectors = static_cast<int>(ceilDiv(columns, kLanes));
+        TileStore s{nullptr, places.columnStep, e.bias == nullptr ? nullptr : e.bias + j, e.activation,
+                    e.accumulate || segment > 0, segment + count == segmentCount,
+                    static_cast<int>(columns - (vectors - 1) * kLanes)};
+        for (int64_t at = begin; at < end; ++at) {
+          const int64_t tile = at % tiles, row = at / tiles % grid.rows, image0 = at / tiles / grid.rows;
+          const int64_t first = grid.columns * tile / tiles, last = grid.columns * (tile + 1) / tiles;
+          s.c = places.c + image0 * places.imageStep + row * places.rowStep + first * places.columnStep + j;
+          const float* const from = image + image0 * grid.imageStep + row * grid.rowStep + first * grid.columnStep;
+          windowTileFor(static_cast<int>(last - first), vectors)(from, grid.columnStep, block, count, panel, s);
+        }
       }
     }
   });
