@@ -1,6 +1,8 @@
-// 2-D convolution on the CPU: implicit gemm in all three directions (windows.h, ../sgemm/gemm_engine.h).
+// 2-D convolution on the CPU: implicit gemm in all three directions (windows.h, ../sgemm/), and kernels
+// that go row by row for the shapes to which that gives more (in_place.h).
 #include "conv2d.h"
 
+#include "in_place.h"
 #include "windows.h"
 
 namespace anneal::ANNEAL_ISA {
@@ -118,6 +120,7 @@ void scatter(Exec& exec, const Shape& s, const PhaseAxis& v, const PhaseAxis& u,
 }  // namespace
 
 void conv2d(const OpCall& call) {
+  if (conv2dInPlace(call)) return;
   const auto& p = call.as<Conv2dParams>();
   const Shape s(p);
   if (s.positions() == 0) return;
@@ -142,6 +145,7 @@ void conv2d(const OpCall& call) {
 // Each of the strideH x strideW phases of the input is a convolution of dy, stride 1, with the taps that reach it: no
 // zeros are inserted and nothing is added up afterwards.
 void conv2d_backward_data(const OpCall& call) {
+  if (conv2dBackwardDataInPlace(call)) return;
   const Shape s(call.as<Conv2dParams>());
   float* const dx = call.output<float>(0);
   if (s.n * s.h * s.w == 0) return;
@@ -216,6 +220,7 @@ void sumRows(const float* dy, int64_t begin, int64_t end, int64_t oc, float* to)
 // dw[k, o] = sum over positions r of window(r, k) dy[r, o]: a product with the positions as depth, cut into parts whose
 // number follows from the shape and whose results are added in order.
 void conv2d_backward_weight(const OpCall& call) {
+  if (conv2dBackwardWeightInPlace(call)) return;
   const Shape s(call.as<Conv2dParams>());
   float* const dw = call.output<float>(0);
   float* const db = call.nOut > 1 ? call.output<float>(1) : nullptr;
