@@ -64,7 +64,9 @@ function slice(work) {
       return m >= n ? [{ ...work, m: Math.ceil(m / 32) }, 32] : [{ ...work, n: Math.ceil(n / 32) }, 32];
     }
     case 'conv2d':
-      return [{ ...work, n: 1, oc: Math.ceil(work.oc / 8) }, 8 * work.n];
+      // tfjs-cpu takes a minute for the gradients of one image.
+      if (work.pass === 'fwdbwd') return [{ ...work, n: 1, oc: Math.ceil(work.oc / 8) }, 8 * work.n];
+      return [{ ...work, n: 1 }, work.n];
     case 'depthwise_conv2d':
     case 'pool2d':
       return [{ ...work, n: 1 }, work.n];

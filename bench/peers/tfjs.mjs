@@ -1,28 +1,12 @@
 // TensorFlow.js as a peer of the benchmark: `node tfjs.mjs cpu|wasm|webgpu`, protocol in README.md.
-import { createRequire } from 'node:module';
 import { emit, firstLine, missing, readRequest, timeWorks } from './lib.mjs';
+import { network, startTfjs } from './tfjs_start.mjs';
 
-const require = createRequire(import.meta.url);
 const name = process.argv[2];
 console.log = console.error; // standard output is the protocol's
-console.warn = () => {}; // tfjs greets every Node.js user
-
-async function start() {
-  const adapter = name === 'webgpu' ? await (await import('./webgpu.mjs')).installWebGpu(request) : null;
-  const tf = require('@tensorflow/tfjs');
-  if (name !== 'cpu') require(`@tensorflow/tfjs-backend-${name}`);
-  if (!(await tf.setBackend(name))) throw new Error(`tfjs has no backend ${name} here`);
-  await tf.ready();
-  const details = {
-    cpu: 'plain JavaScript, one thread',
-    wasm: 'WebAssembly with SIMD; one thread, since tfjs starts no more in Node.js',
-    webgpu: `on ${adapter}`,
-  };
-  return { tf, detail: details[name] };
-}
 
 const request = await readRequest();
-const { tf, detail } = await start().catch((error) => missing(firstLine(error)));
+const { tf, detail } = await startTfjs(name, request).catch((error) => missing(firstLine(error)));
 const random = (...shape) => tf.randomNormal(shape, 0, 1, 'float32', request.seed);
 const backend = tf.backend();
 
@@ -63,25 +47,6 @@ function passing(work, inputs, f) {
       tf.dispose(dy ?? []);
     },
   };
-}
-
-function network(net) {
-  const { conv2d, dense, flatten, maxPooling2d } = tf.layers;
-  const model = tf.sequential();
-  const layers =
-    net === 'mlp'
-      ? [dense({ inputShape: [784], units: 128, activation: 'relu' }), dense({ units: 10 })]
-      : [
-          conv2d({ inputShape: [28, 28, 1], filters: 32, kernelSize: 5, padding: 'same', activation: 'relu' }),
-          maxPooling2d({ poolSize: 2 }),
-          conv2d({ filters: 64, kernelSize: 5, padding: 'same', activation: 'relu' }),
-          maxPooling2d({ poolSize: 2 }),
-          flatten(),
-          dense({ units: 256, activation: 'relu' }),
-          dense({ units: 10 }),
-        ];
-  for (const layer of layers) model.add(layer);
-  return model;
 }
 
 const labels = (rows, columns) =>
@@ -184,7 +149,7 @@ const kinds = {
     };
   },
   train: ({ net, batch }) => {
-    const model = network(net);
+    const model = network(tf, net);
     const x = net === 'mlp' ? random(batch, 784) : random(batch, 28, 28, 1);
     const y = labels(batch, 10);
     const optimizer = tf.train.momentum(1e-3, 0.9);
