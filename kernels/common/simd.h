@@ -83,6 +83,20 @@ static inline void storePartial(float* p, vf v, int n) {
 }
 #endif
 
+// Whether some lane of a or b is NaN.
+static inline bool anyNaN(vf a, vf b) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), _CMP_UNORD_Q) != 0;
+#elif defined(__AVX__)
+  return _mm256_movemask_ps(_mm256_cmp_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b), _CMP_UNORD_Q)) != 0;
+#else
+  const vi nan = (a != a) | (b != b);
+  int any = 0;
+  for (int i = 0; i < kLanes; ++i) any |= nan[i];
+  return any != 0;
+#endif
+}
+
 // Fixed pairwise order (lane i + lane i + width, width = kLanes / 2, ..., 1), so that the result is a function of the
 // input alone.
 static inline float sum(vf v) {

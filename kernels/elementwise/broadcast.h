@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../common/parallel.h"
+#include "../common/stream.h"
 #include "elementwise.h"
 
 namespace anneal::ANNEAL_ISA {
@@ -100,6 +101,7 @@ static inline void shortRows(Exec& exec, const Broadcast<N>& shape, const int32_
       }
       f(out + row * inner, operands, steps, rows * inner);
     }
+    fenceStreams();
   });
 }
 
@@ -122,6 +124,7 @@ static inline void broadcastRows(Exec& exec, const Broadcast<N>& shape, const in
         }
         f(out + at, operands, steps, length);
       });
+      fenceStreams();
       return;
     }
     alignas(64) int32_t blocks[N][kGatherBlock];
@@ -143,6 +146,7 @@ static inline void broadcastRows(Exec& exec, const Broadcast<N>& shape, const in
       });
       f(out + start, operands, steps, stop - start);
     }
+    fenceStreams();
   });
 }
 

@@ -265,23 +265,26 @@ Broadcast<N> broadcastOf(const OpCall& call, uint32_t rank, const uint32_t* dims
 void unary(const OpCall& call) {
   const auto& p = call.as<UnaryParams>();
   const auto code = static_cast<UnaryCode>(p.code);
-  const Scalars s{p.alpha, p.beta, p.intAlpha, p.intBeta};
+  const Scalars s{p.alpha, p.beta, p.intAlpha, p.intBeta, wantsStreams(call)};
   const UnaryLoop loop = p.dtype == 0 ? floatUnary(code, s) : integerUnary(code);
   const auto* x = call.input<int32_t>(0);
   auto* out = call.output<int32_t>(0);
   parallelRange(call.exec, p.count, kElementwiseGrain,
-                [&](int64_t begin, int64_t end, int) { loop(s, x + begin, out + begin, end - begin); });
+                [&](int64_t begin, int64_t end, int) {
+                  loop(s, x + begin, out + begin, end - begin);
+                  fenceStreams();
+                });
 }
 
 void binary(const OpCall& call) {
   const auto& p = call.as<BinaryParams>();
   const auto code = static_cast<BinaryCode>(p.code);
   const BinaryLoop loop = p.dtype == 0 ? floatBinary(code) : integerBinary(code);
-  const Scalars s{p.alpha, p.beta, 0, 0};
   const int32_t scalar = p.dtype == 0 ? bitsOf(p.scalar) : p.intScalar;
   const int32_t scalars[] = {scalar, scalar};
   const int32_t* in[2];
   const auto shape = broadcastOf<2>(call, p.rank, p.dims, {p.strideA, p.strideB}, scalars, in);
+  const Scalars s{p.alpha, p.beta, 0, 0, wantsStreams(call)};
   broadcastRows<2>(call.exec, shape, in, call.output<int32_t>(0),
                    [&](int32_t* out, const int32_t* const* operands, const int* steps, int64_t n) {
                      loop(s, operands, steps, out, n);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../common/math.h"
+#include "../common/stream.h"
 #include "elementwise.h"
 
 namespace anneal::ANNEAL_ISA {
@@ -9,6 +10,7 @@ namespace anneal::ANNEAL_ISA {
 struct Scalars {
   float alpha, beta;
   int32_t intAlpha, intBeta;
+  bool streams;  // the output goes past the caches where it starts on a vector's boundary
 };
 
 // Operands are 4-byte items whatever their type; `steps` are 1 (dense) or 0 (one value for all).
@@ -37,12 +39,20 @@ static inline void storeItems(int32_t* p, vi v, int64_t n) {
   std::memcpy(p, lanes, static_cast<size_t>(n) * 4);
 }
 
+// out[i...] = each(i) for the whole vectors of n items; the rest goes by way of a padded copy.
+template <class F> static inline void wholeVectors(const Scalars& s, int32_t* out, int64_t n, const F& each) {
+  withStores(s.streams && onBoundary(out), [&](auto stores) {
+    auto* to = reinterpret_cast<float*>(out);
+    for (int64_t i = 0; i + kLanes <= n; i += kLanes) stores.put(to + i, fromBits(each(i)));
+  });
+}
+
 template <class V, class Op> static inline UnaryLoop unaryLoop(Op) {
   return [](const Scalars& s, const int32_t* x, int32_t* out, int64_t n) {
     const Op op{};
-    int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes) storei(out + i, raw(op(Lanes<V>::from(loadi(x + i)), s)));
-    if (i < n) storeItems(out + i, raw(op(Lanes<V>::from(loadItems(x + i, n - i)), s)), n - i);
+    wholeVectors(s, out, n, [=](int64_t i) { return raw(op(Lanes<V>::from(loadi(x + i)), s)); });
+    const int64_t rest = n % kLanes, i = n - rest;
+    if (rest != 0) storeItems(out + i, raw(op(Lanes<V>::from(loadItems(x + i, rest)), s)), rest);
   };
 }
 
@@ -51,25 +61,24 @@ template <class V, class Op> static inline BinaryLoop binaryLoop(Op) {
     const Op op{};
     const int32_t* a = in[0];
     const int32_t* b = in[1];
-    int64_t i = 0;
     if (steps[0] != 0 && steps[1] != 0) {
-      for (; i + kLanes <= n; i += kLanes)
-        storei(out + i, raw(op(Lanes<V>::from(loadi(a + i)), Lanes<V>::from(loadi(b + i)), s)));
+      wholeVectors(s, out, n,
+                   [=](int64_t i) { return raw(op(Lanes<V>::from(loadi(a + i)), Lanes<V>::from(loadi(b + i)), s)); });
     } else if (steps[0] != 0) {
       const V right = Lanes<V>::from(splati(b[0]));
-      for (; i + kLanes <= n; i += kLanes) storei(out + i, raw(op(Lanes<V>::from(loadi(a + i)), right, s)));
+      wholeVectors(s, out, n, [=](int64_t i) { return raw(op(Lanes<V>::from(loadi(a + i)), right, s)); });
     } else {
       const V left = Lanes<V>::from(splati(a[0]));
       const int64_t step = steps[1];
-      for (; i + kLanes <= n; i += kLanes) {
-        const vi right = step != 0 ? loadi(b + i) : splati(b[0]);
-        storei(out + i, raw(op(left, Lanes<V>::from(right), s)));
-      }
+      wholeVectors(s, out, n, [=](int64_t i) {
+        return raw(op(left, Lanes<V>::from(step != 0 ? loadi(b + i) : splati(b[0])), s));
+      });
     }
-    if (i < n) {
-      const vi left = steps[0] != 0 ? loadItems(a + i, n - i) : splati(a[0]);
-      const vi right = steps[1] != 0 ? loadItems(b + i, n - i) : splati(b[0]);
-      storeItems(out + i, raw(op(Lanes<V>::from(left), Lanes<V>::from(right), s)), n - i);
+    const int64_t rest = n % kLanes, i = n - rest;
+    if (rest != 0) {
+      const vi left = steps[0] != 0 ? loadItems(a + i, rest) : splati(a[0]);
+      const vi right = steps[1] != 0 ? loadItems(b + i, rest) : splati(b[0]);
+      storeItems(out + i, raw(op(Lanes<V>::from(left), Lanes<V>::from(right), s)), rest);
     }
   };
 }

@@ -2,6 +2,7 @@
 #include "limit.h"
 
 #include "../common/arena_update.h"
+#include "../common/stream.h"
 
 namespace anneal::ANNEAL_ISA {
 namespace {
@@ -32,13 +33,22 @@ template <class Each> void overBlocks(Exec& exec, int64_t n, const Each& each) {
   });
 }
 
-inline vf get(const float* p, int count) { return count == kLanes ? load(p) : loadPartial(p, count); }
-inline void put(float* p, vf x, int count) { count == kLanes ? store(p, x) : storePartial(p, x, count); }
+inline vf get(const float* p, int64_t count) { return count == kLanes ? load(p) : loadPartial(p, static_cast<int>(count)); }
+inline void put(float* p, vf x, int64_t count) {
+  count == kLanes ? store(p, x) : storePartial(p, x, static_cast<int>(count));
+}
 
 void triad(const OpCall& call, const LimitParams& p) {
   const float *const b = call.input<float>(0), *const c = call.input<float>(1);
   float* const a = call.output<float>(0);
-  overBlocks(call.exec, p.n, [=](int64_t i, int count) { put(a + i, get(b + i, count) + 3.0f * get(c + i, count), count); });
+  withStores(wantsStreams(call) && onBoundary(a), [&](auto stores) {
+    parallelRange(call.exec, p.n, kArenaBlock, [=](int64_t begin, int64_t end, int) {
+      int64_t i = begin;
+      for (; i + kLanes <= end; i += kLanes) stores.put(a + i, load(b + i) + 3.0f * load(c + i));
+      if (i < end) put(a + i, get(b + i, end - i) + 3.0f * get(c + i, end - i), end - i);
+      fenceStreams();
+    });
+  });
 }
 
 void read(const OpCall& call, const LimitParams& p) {

@@ -16,7 +16,7 @@
 //   adamw    in g [n]                out p, m, v, e [n], updated in place
 // Threads    fma: one of n tasks each; the rest: blocks of elements.
 // Cost       fma: 2 kFmaChains n repeats flops. Bytes: triad 12 n, read 4 n repeats, sgd 28 n, adamw 36 n.
-// References McCalpin, "STREAM: sustainable memory bandwidth in high performance computers" (triad; plain stores).
+// References McCalpin, "STREAM: sustainable memory bandwidth in high performance computers" (triad).
 #pragma once
 
 #include <cstdint>

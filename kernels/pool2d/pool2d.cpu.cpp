@@ -1,6 +1,7 @@
-// Pooling on the CPU: vectors run over channels, tasks over rows. Memory bound, so one pass over each operand.
+// Pooling on the CPU: vectors run over channels, tasks over rows. Memory bound, so one pass over each operand: 2x2 and 3x3
+// windows have bodies of their own, in which the loops over a window vanish, and backward keeps sums in registers.
 #include "../common/parallel.h"
-#include "../common/simd.h"
+#include "../common/stream.h"
 #include "pool2d.h"
 
 namespace anneal::ANNEAL_ISA {
@@ -37,16 +38,32 @@ struct WindowsOver {
   }
 };
 
-// Calls vector(c) for c = 0, kLanes, ... over c < count, the last one moved back to end at `count` (it computes a few
-// channels twice, with the same result), or scalar(c) for each c where a vector does not fit at all.
-template <class V, class S> static inline void eachChannel(int64_t count, const V& vector, const S& scalar) {
-  if (count < kLanes) {
-    for (int64_t c = 0; c < count; ++c) scalar(c);
-    return;
-  }
-  for (int64_t c = 0; c + kLanes <= count; c += kLanes) vector(c);
-  if (count % kLanes) vector(count - kLanes);
+// A vector of channels, or the part of one that is left where there are fewer channels than lanes.
+struct WholeVector {
+  vf at(const float* p) const { return load(p); }
+  template <class Stores> void put(Stores stores, float* p, vf v) const { stores.put(p, v); }
+};
+struct PartOfVector {
+  int n;
+  vf at(const float* p) const { return loadPartial(p, n); }
+  template <class Stores> void put(Stores, float* p, vf v) const { storePartial(p, v, n); }
+};
+
+// f(lanes, c) for c = 0, kLanes, ... over c < count, the last one moved back to end at `count` (it computes a few channels
+// twice, with the same result).
+template <class F> static inline void eachChannel(int64_t count, const F& f) {
+  if (count < kLanes) return f(PartOfVector{static_cast<int>(count)}, int64_t{0});
+  for (int64_t c = 0; c + kLanes <= count; c += kLanes) f(WholeVector{}, c);
+  if (count % kLanes) f(WholeVector{}, count - kLanes);
 }
+
+// A constant as an argument.
+template <int kCount> struct Constant {
+  static constexpr int count = kCount;
+};
+
+template <class T> static inline float* asFloats(T* p) { return reinterpret_cast<float*>(p); }
+template <class T> static inline const float* asFloats(const T* p) { return reinterpret_cast<const float*>(p); }
 
 // f(n, row) for each row of each image: [0, n * rows), split so that a task has about kTaskWork element visits.
 template <class F>
@@ -54,6 +71,7 @@ static inline void eachRow(const OpCall& call, int64_t images, int64_t rows, int
   const int64_t grain = rowWork >= kTaskWork ? 1 : ceilDiv(kTaskWork, rowWork > 0 ? rowWork : 1);
   parallelRange(call.exec, images * rows, grain, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) f(i / rows, i % rows);
+    fenceStreams();
   });
 }
 
@@ -66,202 +84,274 @@ static inline int64_t rowWork(int64_t width, int64_t channels, int64_t taps) {
 
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// ---- max ----
-
-template <bool kArgmax>
-static inline void maxWindow(const float* image, const Pool2dParams& p, Range ys, Range xs, int64_t y0, int64_t x0,
-                             float* y, int32_t* argmax) {
-  const int64_t channels = p.c, width = p.w, kw = p.kw;
-  const int32_t first = static_cast<int32_t>((ys.begin - y0) * kw + xs.begin - x0);
-  eachChannel(
-      channels,
-      [&](int64_t c) {
-        vf best = load(image + (ys.begin * width + xs.begin) * channels + c);
-        vi at = splati(first);
-        for (int64_t iy = ys.begin; iy < ys.end; ++iy) {
-          const float* x = image + (iy * width + xs.begin) * channels + c;
-          int32_t k = static_cast<int32_t>((iy - y0) * kw + xs.begin - x0);
-          for (int64_t ix = xs.begin; ix < xs.end; ++ix, ++k, x += channels) {
-            const vf v = load(x);
-            const vi take = (v > best) | (v != v);
-            best = take ? v : best;
-            if (kArgmax) at = take ? splati(k) : at;
-          }
-        }
-        store(y + c, best);
-        if (kArgmax) storei(argmax + c, at);
-      },
-      [&](int64_t c) {
-        float best = image[(ys.begin * width + xs.begin) * channels + c];
-        int32_t at = first;
-        for (int64_t iy = ys.begin; iy < ys.end; ++iy) {
-          const float* x = image + (iy * width + xs.begin) * channels + c;
-          int32_t k = static_cast<int32_t>((iy - y0) * kw + xs.begin - x0);
-          for (int64_t ix = xs.begin; ix < xs.end; ++ix, ++k, x += channels) {
-            const bool take = *x > best || *x != *x;
-            best = take ? *x : best;
-            at = take ? k : at;
-          }
-        }
-        y[c] = best;
-        if (kArgmax) argmax[c] = at;
-      });
+// f(stores): whether the output, whose vectors start at a multiple of `channels`, goes past the caches.
+template <class F> static inline void withPoolStores(const OpCall& call, const F& f) {
+  const bool aligned = call.as<Pool2dParams>().c % kLanes == 0 && onBoundary(call.out[0].data) &&
+                       (call.nOut < 2 || onBoundary(call.out[1].data));
+  withStores(aligned && wantsStreams(call), f);
 }
 
-// ---- average ----
+// ---- forward ----
 
-// Sums the window for `kVectors` vectors of channels at x: each row first, then the rows.
-template <int kVectors>
-static inline void sumWindow(const float* x, int64_t rows, int64_t columns, int64_t rowStride, int64_t channels,
-                             float divisor, float* y) {
-  vf total[kVectors] = {};
-  for (int64_t r = 0; r < rows; ++r) {
-    vf row[kVectors] = {};
-    const float* at = x + r * rowStride;
-    for (int64_t i = 0; i < columns; ++i, at += channels)
-      for (int v = 0; v < kVectors; ++v) row[v] += load(at + v * kLanes);
-    for (int v = 0; v < kVectors; ++v) total[v] += row[v];
-  }
-  for (int v = 0; v < kVectors; ++v) store(y + v * kLanes, total[v] / splat(divisor));
-}
+// One window in the image: x its first element, `first` the index of that in the window (not 0 where the window begins in
+// the padding), rows x columns what lies in the image.
+struct Window {
+  const float* x;
+  int64_t rows, columns;
+  int32_t first;
+  float divisor;  // of an average
+};
 
-static inline void averageWindow(const float* x, int64_t rows, int64_t columns, int64_t rowStride, int64_t channels,
-                                 float divisor, float* y) {
-  if (channels < kLanes) {
-    for (int64_t c = 0; c < channels; ++c) {
-      float total = 0;
-      for (int64_t r = 0; r < rows; ++r) {
-        float row = 0;
-        for (int64_t i = 0; i < columns; ++i) row += x[r * rowStride + i * channels + c];
-        total += row;
-      }
-      y[c] = total / divisor;
+// kSize x kSize where that is not 0, and then windows are whole.
+template <int kSize, bool kArgmax, class Stores>
+static inline void maxWindow(Stores stores, const Window& w, const Pool2dParams& p, float* y, int32_t* argmax) {
+  const int64_t channels = p.c, rowStride = p.w * channels, rows = kSize ? kSize : w.rows, columns = kSize ? kSize : w.columns;
+  const int32_t kw = kSize ? kSize : static_cast<int32_t>(p.kw), first = kSize ? 0 : w.first;
+  eachChannel(channels, [&](auto lanes, int64_t c) {
+    const float* const x = w.x + c;
+    vf best = lanes.at(x), previous = best;
+    vi at = splati(first);
+    bool nan = false;
+    ANNEAL_UNROLL for (int64_t r = 0; r < rows; ++r) ANNEAL_UNROLL for (int64_t i = 0; i < columns; ++i) {
+      const vf v = lanes.at(x + r * rowStride + i * channels);
+      const vi take = v > best;
+      best = take ? v : best;
+      if (kArgmax) at = take ? splati(first + static_cast<int32_t>(r) * kw + static_cast<int32_t>(i)) : at;
+      if ((r * columns + i) % 2 == 1 || r * columns + i == rows * columns - 1) nan |= anyNaN(previous, v);
+      previous = v;
     }
-    return;
-  }
-  // Four vectors at a time use whole cache lines, which matters where the window is the whole image.
-  int64_t c = 0;
-  for (; c + 4 * kLanes <= channels; c += 4 * kLanes)
-    sumWindow<4>(x + c, rows, columns, rowStride, channels, divisor, y + c);
-  for (; c + kLanes <= channels; c += kLanes)
-    sumWindow<1>(x + c, rows, columns, rowStride, channels, divisor, y + c);
-  if (c < channels) {
-    c = channels - kLanes;
-    sumWindow<1>(x + c, rows, columns, rowStride, channels, divisor, y + c);
-  }
+    if (__builtin_expect(nan, 0)) {  // once more, now that there is one: two more instructions an item above cost a third
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t i = 0; i < columns; ++i) {
+          const vf v = lanes.at(x + r * rowStride + i * channels);
+          at = v != v ? splati(first + static_cast<int32_t>(r * kw + i)) : at;
+          best = v != v ? v : best;
+        }
+    }
+    lanes.put(stores, y + c, best);
+    if (kArgmax) lanes.put(stores, asFloats(argmax + c), fromBits(at));
+  });
 }
 
-static inline float divisor(const Pool2dParams& p, Range ys, Range xs) {
-  if (p.countIncludePad) return static_cast<float>(static_cast<int64_t>(p.kh) * p.kw);
-  return static_cast<float>((ys.end - ys.begin) * (xs.end - xs.begin));
+// Sums each row of the window first, then the rows. Four vectors of channels at a time use whole cache lines, which
+// matters where the window is the whole image.
+template <int kSize, class Stores>
+static inline void averageWindow(Stores stores, const Window& w, const Pool2dParams& p, float* y) {
+  const int64_t channels = p.c, rowStride = p.w * channels, rows = kSize ? kSize : w.rows, columns = kSize ? kSize : w.columns;
+  const auto sums = [&](auto lanes, auto vectors, int64_t c) {
+    constexpr int kVectors = decltype(vectors)::count;
+    vf total[kVectors] = {};
+    ANNEAL_UNROLL for (int64_t r = 0; r < rows; ++r) {
+      vf row[kVectors] = {};
+      ANNEAL_UNROLL for (int64_t i = 0; i < columns; ++i)
+        ANNEAL_UNROLL for (int v = 0; v < kVectors; ++v) row[v] += lanes.at(w.x + r * rowStride + i * channels + c + v * kLanes);
+      ANNEAL_UNROLL for (int v = 0; v < kVectors; ++v) total[v] += row[v];
+    }
+    ANNEAL_UNROLL for (int v = 0; v < kVectors; ++v)
+      lanes.put(stores, y + c + v * kLanes, total[v] / splat(w.divisor));
+  };
+  int64_t c = 0;
+  for (; c + 4 * kLanes <= channels; c += 4 * kLanes) sums(WholeVector{}, Constant<4>{}, c);
+  if (c < channels)
+    eachChannel(channels - c, [&](auto lanes, int64_t at) { sums(lanes, Constant<1>{}, c + at); });
+}
+
+// f(size, window, index of y[n,oy,ox,0]) for each window; size is Constant<kSize> (0: any size).
+template <class F> static inline void eachWindow(const OpCall& call, const F& f) {
+  const auto& p = call.as<Pool2dParams>();
+  if (p.n == 0 || p.oh == 0 || p.ow == 0 || p.c == 0) return;
+  const float* x = call.input<float>(0);
+  const int64_t rowStride = static_cast<int64_t>(p.w) * p.c, imageSize = rowStride * p.h;
+  const int64_t taps = smaller(p.kh, p.h) * smaller(p.kw, p.w);
+  const bool square = p.kh == p.kw;
+  eachRow(call, p.n, p.oh, rowWork(p.ow, p.c, taps), [&](int64_t n, int64_t oy) {
+    const Range ys = windowRange(oy, p.strideH, p.padTop, p.kh, p.h);
+    const int64_t skippedRows = ys.begin - (oy * p.strideH - p.padTop);
+    const float* top = x + n * imageSize + ys.begin * rowStride;
+    int64_t at = (n * p.oh + oy) * p.ow * p.c;
+    for (int64_t ox = 0; ox < p.ow; ++ox, at += p.c) {
+      const Range xs = windowRange(ox, p.strideW, p.padLeft, p.kw, p.w);
+      const int64_t rows = ys.end - ys.begin, columns = xs.end - xs.begin;
+      const int64_t first = skippedRows * p.kw + xs.begin - (ox * p.strideW - p.padLeft);
+      const int64_t items = p.countIncludePad ? static_cast<int64_t>(p.kh) * p.kw : rows * columns;
+      const Window window{top + xs.begin * p.c, rows, columns, static_cast<int32_t>(first), static_cast<float>(items)};
+      if (square && rows == 2 && columns == 2 && p.kh == 2)
+        f(Constant<2>{}, window, at);
+      else if (square && rows == 3 && columns == 3 && p.kh == 3)
+        f(Constant<3>{}, window, at);
+      else
+        f(Constant<0>{}, window, at);
+    }
+  });
 }
 
 // ---- backward ----
 
-// What window (oy, ox) hands to an element of the image, for the channels from c on.
+// What a window hands to the element at `place` in it: of(load(lanes, c), place) for the channels from c on.
 struct MaxShare {
   const float* dy;
   const int32_t* argmax;
-  int32_t place;  // of the element in the window
-  vf vector(int64_t c) const { return loadi(argmax + c) == splati(place) ? load(dy + c) : vf{}; }
-  float scalar(int64_t c) const { return argmax[c] == place ? dy[c] : 0.0f; }
+  struct Loaded {
+    vf dy;
+    vi argmax;
+  };
+  template <class L> Loaded load(L lanes, int64_t c) const { return {lanes.at(dy + c), bits(lanes.at(asFloats(argmax + c)))}; }
+  static vf of(const Loaded& w, int32_t place) { return w.argmax == splati(place) ? w.dy : vf{}; }
 };
 struct AverageShare {
   const float* dy;
   float divisor;
-  vf vector(int64_t c) const { return load(dy + c) / splat(divisor); }
-  float scalar(int64_t c) const { return dy[c] / divisor; }
+  template <class L> vf load(L lanes, int64_t c) const { return lanes.at(dy + c) / splat(divisor); }
+  static vf of(vf share, int32_t) { return share; }
 };
 
-// dx[n,iy,ix,:] = sum of share(iy, ix, oy, ox, index of dy[n,oy,ox,0]) over the windows that hold (iy, ix), in order.
-template <class F> static inline void gatherOverImage(const OpCall& call, float* dx, const F& share) {
+// Windows that lie side by side: a window writes its own elements of dx, and zeros stand where there is none.
+// share(oy, ox, index of dy[n,oy,ox,0]) gives what a window hands out; kSize as in Window.
+template <int kSize, class F> static inline void scatterTiles(const OpCall& call, const F& share) {
   const auto& p = call.as<Pool2dParams>();
-  if (p.n == 0 || p.h == 0 || p.w == 0 || p.c == 0) return;
+  const int64_t channels = p.c, rowStride = p.w * channels, kh = kSize ? kSize : p.kh, kw = kSize ? kSize : p.kw;
+  float* const dx = call.output<float>(0);
+  const auto clear = [](float* from, const float* to) {
+    std::memset(from, 0, static_cast<size_t>(to - from) * sizeof(float));
+  };
+  withPoolStores(call, [&](auto stores) {
+    eachRow(call, p.n, p.oh, rowWork(p.w, p.c, kh), [&](int64_t n, int64_t oy) {
+      float* const top = dx + (n * p.h + oy * kh) * rowStride;
+      int64_t at = (n * p.oh + oy) * p.ow * channels;
+      for (int64_t ox = 0; ox < p.ow; ++ox, at += channels) {
+        const auto part = share(oy, ox, at);
+        float* const corner = top + ox * kw * channels;
+        eachChannel(channels, [&](auto lanes, int64_t c) {
+          const auto loaded = part.load(lanes, c);
+          ANNEAL_UNROLL for (int64_t r = 0; r < kh; ++r) ANNEAL_UNROLL for (int64_t i = 0; i < kw; ++i)
+            lanes.put(stores, corner + r * rowStride + i * channels + c, part.of(loaded, static_cast<int32_t>(r * kw + i)));
+        });
+      }
+      for (int64_t r = 0; r < kh; ++r) clear(top + r * rowStride + p.ow * kw * channels, top + (r + 1) * rowStride);
+      if (oy + 1 == p.oh) clear(top + kh * rowStride, dx + (n + 1) * p.h * rowStride);
+    });
+  });
+}
+
+// A window's share, and the place in the window that asks for it.
+template <class Share> struct Placed {
+  Share share;
+  int32_t place;
+  template <class L> vf of(L lanes, int64_t c) const { return share.of(share.load(lanes, c), place); }
+};
+
+// to[:] = sum of kCount shares, in order.
+template <int kCount, class Share, class Stores>
+static inline void addShares(Stores stores, const Placed<Share>* shares, int64_t channels, float* to) {
+  Placed<Share> local[kCount > 0 ? kCount : 1];
+  for (int k = 0; k < kCount; ++k) local[k] = shares[k];
+  eachChannel(channels, [&](auto lanes, int64_t c) {
+    vf total{};
+    ANNEAL_UNROLL for (int k = 0; k < kCount; ++k) total = k == 0 ? local[0].of(lanes, c) : total + local[k].of(lanes, c);
+    lanes.put(stores, to + c, total);
+  });
+}
+
+// Any windows: dx[n,iy,ix,:] = the sum over the windows that hold (iy, ix), in order.
+template <class Share, class F> static inline void gatherOverImage(const OpCall& call, const F& share) {
+  const auto& p = call.as<Pool2dParams>();
   const int64_t channels = p.c;
   const int64_t taps = (p.kh / p.strideH + 1) * static_cast<int64_t>(p.kw / p.strideW + 1);
-  eachRow(call, p.n, p.h, rowWork(p.w, p.c, taps), [&](int64_t n, int64_t iy) {
-    float* to = dx + (n * p.h + iy) * p.w * channels;
-    const Range oys = windowsOver(iy, p.strideH, p.padTop, p.kh, p.oh);
-    WindowsOver oxs{p.strideW, p.padLeft, p.kw, p.ow};
-    for (int64_t ix = 0; ix < p.w; ++ix, to += channels) {
-      oxs.advanceTo(ix);
-      if (oys.begin >= oys.end || oxs.begin >= oxs.end)
-        std::memset(to, 0, static_cast<size_t>(channels) * sizeof(float));
-      bool first = true;  // the first window stores, the others add
-      for (int64_t oy = oys.begin; oy < oys.end; ++oy)
-        for (int64_t ox = oxs.begin; ox < oxs.end; ++ox) {
-          const auto part = share(iy, ix, oy, ox, ((n * p.oh + oy) * p.ow + ox) * channels);
-          int64_t c = 0;
-          for (; c + kLanes <= channels; c += kLanes)
-            store(to + c, first ? part.vector(c) : load(to + c) + part.vector(c));
-          for (; c < channels; ++c) to[c] = first ? part.scalar(c) : to[c] + part.scalar(c);
-          first = false;
+  float* const dx = call.output<float>(0);
+  withPoolStores(call, [&](auto stores) {
+    eachRow(call, p.n, p.h, rowWork(p.w, p.c, taps), [&](int64_t n, int64_t iy) {
+      float* to = dx + (n * p.h + iy) * p.w * channels;
+      const Range oys = windowsOver(iy, p.strideH, p.padTop, p.kh, p.oh);
+      WindowsOver oxs{p.strideW, p.padLeft, p.kw, p.ow};
+      const auto placed = [&](int64_t oy, int64_t ox, int64_t ix) {
+        const int64_t ky = iy + p.padTop - oy * p.strideH, kx = ix + p.padLeft - ox * p.strideW;
+        return Placed<Share>{share(oy, ox, ((n * p.oh + oy) * p.ow + ox) * channels), static_cast<int32_t>(ky * p.kw + kx)};
+      };
+      for (int64_t ix = 0; ix < p.w; ++ix, to += channels) {
+        oxs.advanceTo(ix);
+        const int64_t count = oys.end > oys.begin && oxs.end > oxs.begin ? (oys.end - oys.begin) * (oxs.end - oxs.begin) : 0;
+        constexpr int kAtOnce = 4;  // 3x3 windows with stride 2: 1, 2 or 4 hold an element
+        if (count <= kAtOnce) {
+          Placed<Share> shares[kAtOnce];
+          int k = 0;
+          for (int64_t oy = oys.begin; count > 0 && oy < oys.end; ++oy)
+            for (int64_t ox = oxs.begin; ox < oxs.end; ++ox) shares[k++] = placed(oy, ox, ix);
+          switch (count) {
+            case 0: addShares<0>(stores, shares, channels, to); break;
+            case 1: addShares<1>(stores, shares, channels, to); break;
+            case 2: addShares<2>(stores, shares, channels, to); break;
+            case 3: addShares<3>(stores, shares, channels, to); break;
+            default: addShares<4>(stores, shares, channels, to);
+          }
+          continue;
         }
-    }
+        bool first = true;  // the first window stores, the others add
+        for (int64_t oy = oys.begin; oy < oys.end; ++oy)
+          for (int64_t ox = oxs.begin; ox < oxs.end; ++ox, first = false) {
+            const Placed<Share> part = placed(oy, ox, ix);
+            // Not eachChannel: a last vector that is moved back would add some channels twice.
+            int64_t c = 0;
+            for (; c + kLanes <= channels; c += kLanes)
+              store(to + c, first ? part.of(WholeVector{}, c) : load(to + c) + part.of(WholeVector{}, c));
+            if (c == channels) continue;
+            const PartOfVector left{static_cast<int>(channels - c)};
+            storePartial(to + c, first ? part.of(left, c) : left.at(to + c) + part.of(left, c), left.n);
+          }
+      }
+    });
   });
+}
+
+template <class Share, class F> static inline void backward(const OpCall& call, const F& share) {
+  const auto& p = call.as<Pool2dParams>();
+  if (p.n == 0 || p.h == 0 || p.w == 0 || p.c == 0) return;
+  const bool tiles = p.strideH == p.kh && p.strideW == p.kw && p.padTop == 0 && p.padLeft == 0 &&
+                     static_cast<int64_t>(p.oh) * p.kh <= p.h && static_cast<int64_t>(p.ow) * p.kw <= p.w && p.oh > 0;
+  if (!tiles) return gatherOverImage<Share>(call, share);
+  if (p.kh == 2 && p.kw == 2) return scatterTiles<2>(call, share);
+  scatterTiles<0>(call, share);
 }
 
 }  // namespace
 
 void max_pool2d(const OpCall& call) {
   const auto& p = call.as<Pool2dParams>();
-  if (p.n == 0 || p.oh == 0 || p.ow == 0 || p.c == 0) return;
-  const float* x = call.input<float>(0);
   float* y = call.output<float>(0);
   int32_t* argmax = call.nOut > 1 ? call.output<int32_t>(1) : nullptr;
-  const int64_t imageSize = static_cast<int64_t>(p.h) * p.w * p.c;
-  const int64_t taps = smaller(p.kh, p.h) * smaller(p.kw, p.w);
-  eachRow(call, p.n, p.oh, rowWork(p.ow, p.c, taps), [&](int64_t n, int64_t oy) {
-    const float* image = x + n * imageSize;
-    const int64_t y0 = oy * p.strideH - p.padTop;
-    const Range ys = windowRange(oy, p.strideH, p.padTop, p.kh, p.h);
-    int64_t at = (n * p.oh + oy) * p.ow * p.c;
-    for (int64_t ox = 0; ox < p.ow; ++ox, at += p.c) {
-      const int64_t x0 = ox * p.strideW - p.padLeft;
-      const Range xs = windowRange(ox, p.strideW, p.padLeft, p.kw, p.w);
+  withPoolStores(call, [&](auto stores) {
+    eachWindow(call, [&](auto size, const Window& window, int64_t at) {
       if (argmax)
-        maxWindow<true>(image, p, ys, xs, y0, x0, y + at, argmax + at);
+        maxWindow<size.count, true>(stores, window, p, y + at, argmax + at);
       else
-        maxWindow<false>(image, p, ys, xs, y0, x0, y + at, nullptr);
-    }
+        maxWindow<size.count, false>(stores, window, p, y + at, nullptr);
+    });
   });
 }
 
 void max_pool2d_backward(const OpCall& call) {
-  const auto& p = call.as<Pool2dParams>();
   const float* dy = call.input<float>(0);
   const int32_t* argmax = call.input<int32_t>(1);
-  gatherOverImage(call, call.output<float>(0), [&](int64_t iy, int64_t ix, int64_t oy, int64_t ox, int64_t at) {
-    const int64_t ky = iy + p.padTop - oy * p.strideH, kx = ix + p.padLeft - ox * p.strideW;
-    return MaxShare{dy + at, argmax + at, static_cast<int32_t>(ky * p.kw + kx)};
-  });
+  backward<MaxShare>(call, [&](int64_t, int64_t, int64_t at) { return MaxShare{dy + at, argmax + at}; });
 }
 
 void avg_pool2d(const OpCall& call) {
   const auto& p = call.as<Pool2dParams>();
-  if (p.n == 0 || p.oh == 0 || p.ow == 0 || p.c == 0) return;
-  const float* x = call.input<float>(0);
   float* y = call.output<float>(0);
-  const int64_t rowStride = static_cast<int64_t>(p.w) * p.c, imageSize = rowStride * p.h;
-  const int64_t taps = smaller(p.kh, p.h) * smaller(p.kw, p.w);
-  eachRow(call, p.n, p.oh, rowWork(p.ow, p.c, taps), [&](int64_t n, int64_t oy) {
-    const Range ys = windowRange(oy, p.strideH, p.padTop, p.kh, p.h);
-    float* to = y + (n * p.oh + oy) * p.ow * p.c;
-    for (int64_t ox = 0; ox < p.ow; ++ox, to += p.c) {
-      const Range xs = windowRange(ox, p.strideW, p.padLeft, p.kw, p.w);
-      averageWindow(x + n * imageSize + ys.begin * rowStride + xs.begin * p.c, ys.end - ys.begin, xs.end - xs.begin,
-                    rowStride, p.c, divisor(p, ys, xs), to);
-    }
+  withPoolStores(call, [&](auto stores) {
+    eachWindow(call, [&](auto size, const Window& window, int64_t at) {
+      averageWindow<size.count>(stores, window, p, y + at);
+    });
   });
 }
 
 void avg_pool2d_backward(const OpCall& call) {
   const auto& p = call.as<Pool2dParams>();
   const float* dy = call.input<float>(0);
-  gatherOverImage(call, call.output<float>(0), [&](int64_t, int64_t, int64_t oy, int64_t ox, int64_t at) {
+  backward<AverageShare>(call, [&](int64_t oy, int64_t ox, int64_t at) {
     const Range ys = windowRange(oy, p.strideH, p.padTop, p.kh, p.h);
     const Range xs = windowRange(ox, p.strideW, p.padLeft, p.kw, p.w);
-    return AverageShare{dy + at, divisor(p, ys, xs)};
+    const int64_t items = (ys.end - ys.begin) * (xs.end - xs.begin);
+    return AverageShare{dy + at, static_cast<float>(p.countIncludePad ? static_cast<int64_t>(p.kh) * p.kw : items)};
   });
 }
 

@@ -16,8 +16,8 @@
 //            [0, kh * kw) matches no element. The bottom and right padding is what oh and ow imply.
 // Numbers    f32; an average sums each window row, then the rows, and divides once. Backward sums windows in raster
 //            order.
-// Tasks      forward: blocks of output rows; backward: blocks of input rows, each element gathering from the few windows
-//            that hold it, so no two tasks write the same element and overlapping windows need no atomics.
+// Tasks      forward: blocks of output rows; backward: the same where windows lie side by side, else blocks of input rows,
+//            each element gathering from the few windows that hold it: no two tasks write the same element.
 // Cost       forward N*OH*OW*C*KH*KW comparisons or additions; 4 bytes for each element of x and y (and of argmax).
 //            Memory bound: a 2x2 maximum does 1 comparison for 5 bytes.
 // Reference  PyTorch aten/src/ATen/native/cpu/MaxPoolKernel.cpp (ties, NaN), torch.nn.AvgPool2d (count_include_pad).
