@@ -4,6 +4,7 @@
 
 #include "in_place.h"
 #include "windows.h"
+#include "winograd.h"
 
 namespace anneal::ANNEAL_ISA {
 namespace {
@@ -50,6 +51,10 @@ ForwardWindows forwardWindows(Exec& exec, const Shape& s, const float* x) {
 }
 
 void zero(float* to, int64_t count) { std::memset(to, 0, static_cast<size_t>(count) * 4); }
+
+bool isWinograd(const Shape& s) {
+  return s.kh == 3 && s.kw == 3 && s.sh == 1 && s.sw == 1 && s.dh == 1 && s.dw == 1 && s.groups == 1;
+}
 
 // ---- backward-data ----
 
@@ -124,8 +129,12 @@ void conv2d(const OpCall& call) {
   const auto& p = call.as<Conv2dParams>();
   const Shape s(p);
   if (s.positions() == 0) return;
-  const ForwardWindows windows = forwardWindows(call.exec, s, call.input<float>(0));
   const float* const bias = call.nIn > 2 ? call.input<float>(2) : nullptr;
+  const WinogradCall winograd{call.input<float>(0),  s.n,  s.h,  s.w,  s.c,  s.top, s.left,
+                              call.input<float>(1),  false, call.output<float>(0), s.oh, s.ow, s.oc, bias,
+                              static_cast<Activation>(p.activation)};
+  if (isWinograd(s) && winogradFits(winograd)) return convolveWinograd(call.exec, winograd);
+  const ForwardWindows windows = forwardWindows(call.exec, s, call.input<float>(0));
   for (int64_t g = 0; g < s.groups; ++g) {
     const float* const image = windows.image.data + g * s.cg;
     const MatrixPacker<kTileColumns> packB{call.input<float>(1) + g * s.og, s.oc, true};
@@ -150,6 +159,9 @@ void conv2d_backward_data(const OpCall& call) {
   float* const dx = call.output<float>(0);
   if (s.n * s.h * s.w == 0) return;
   if (s.positions() == 0) return zero(dx, s.n * s.h * s.w * s.c);
+  const WinogradCall winograd{call.input<float>(0), s.n, s.oh, s.ow, s.oc, 2 - s.top, 2 - s.left, call.input<float>(1), true,
+                              dx, s.h, s.w, s.c, nullptr, Activation::none};
+  if (isWinograd(s) && winogradFits(winograd)) return convolveWinograd(call.exec, winograd);
   const Reach v = reachOf(s.h, s.kh, s.sh, s.dh, s.top), u = reachOf(s.w, s.kw, s.sw, s.dw, s.left);
   const int64_t rows = v.before + v.end, columns = u.before + u.end;
   const Padded dy =
