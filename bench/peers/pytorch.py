@@ -329,6 +329,8 @@ def main():
     detail = f"sgemm 512 at {gflops:.0f} GFLOP/s, {torch.get_num_threads()} threads"
     if torch.backends.mkldnn.is_available():
         detail += ", oneDNN"
+    if os.environ.get("MALLOC_MMAP_MAX_") == "0":
+        detail += ", freed memory kept"
     if core != "own":
         detail += f"; OpenBLAS on core type {core}, since its own choice multiplies wrongly here"
     emit(peer="pytorch", version=torch.__version__, detail=detail)

@@ -74,7 +74,7 @@ export const agreementText = ({ largest, step, early, agree }: Agreement): strin
 
 function table(head: readonly string[], body: readonly (readonly string[])[]): string {
   const cells = (tag: string, values: readonly string[]): string =>
-    `<tr>${values.map((value) => `<${tag}>${escapeHtml(value)}</${tag}>`).join('')}</tr>`;
+    `<tr>${values.map((value, i) => `<${tag}${i === 0 ? ' style="text-align:left"' : ''}>${escapeHtml(value)}</${tag}>`).join('')}</tr>`;
   return `<div class="scroll"><table><thead>${cells('th', head)}</thead><tbody>
 ${body.map((values) => cells('td', values)).join('\n')}
 </tbody></table></div>`;
