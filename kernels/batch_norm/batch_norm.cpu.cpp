@@ -1,12 +1,12 @@
 // Batch normalisation on the CPU: a pass for the sums of each channel, a pass that writes the result.
 #include "../common/parallel.h"
-#include "../common/simd.h"
+#include "../common/stream.h"
 #include "batch_norm.h"
 
 namespace anneal::ANNEAL_ISA {
 namespace {
 
-constexpr int64_t kBlockRows = 256;  // rows summed in f32 before going to double
+constexpr int64_t kBlockRows = 128;  // rows summed in f32 before going to double: 32 KiB a group, read twice from the L1
 constexpr int64_t kTaskElements = 1 << 15;
 constexpr int kVectors = 4;  // of channels at a time: two to four whole cache lines of a row
 
@@ -26,8 +26,9 @@ template <int kWidth> struct Lanes {
     for (int i = 0; i < kWidth; ++i) r.v[i] = splat(x);
     return r;
   }
-  inline void to(float* p) const {
-    for (int i = 0; i < kWidth; ++i) store(p + i * kLanes, v[i]);
+  inline void to(float* p) const { to(p, PlainStores{}); }
+  template <class Stores> inline void to(float* p, Stores stores) const {
+    for (int i = 0; i < kWidth; ++i) stores.put(p + i * kLanes, v[i]);
   }
 };
 template <> struct Lanes<0> {
@@ -36,6 +37,7 @@ template <> struct Lanes<0> {
   static inline Lanes at(const float* p) { return {{*p}}; }
   static inline Lanes all(float x) { return {{x}}; }
   inline void to(float* p) const { *p = v[0]; }
+  template <class Stores> inline void to(float* p, Stores) const { *p = v[0]; }
 };
 
 // f(width tag, first channel) for groups of channels that cover [0, channels).
@@ -99,9 +101,14 @@ static inline const float* eachBlock(const OpCall& call, int64_t rows, int64_t c
   return partials;
 }
 
-// f(begin, end) over rows, for the pass that writes.
+// f(begin, end, stores) over rows, for the pass that writes output 0.
 template <class F> static inline void eachRows(const OpCall& call, int64_t rows, int64_t channels, const F& f) {
-  parallelRange(call.exec, rows, kTaskElements / channels, [&](int64_t begin, int64_t end, int) { f(begin, end); });
+  withStores(channels % kLanes == 0 && onBoundary(call.out[0].data) && wantsStreams(call), [&](auto stores) {
+    parallelRange(call.exec, rows, kTaskElements / channels, [&](int64_t begin, int64_t end, int) {
+      f(begin, end, stores);
+      fenceStreams();
+    });
+  });
 }
 
 // mean and 1 / sqrt(var + eps) of each channel from the batch, and the running statistics.
@@ -165,14 +172,14 @@ void batch_norm(const OpCall& call) {
   if (meanOut) std::memcpy(meanOut, mean, bytes);
   if (rstdOut) std::memcpy(rstdOut, rstd, bytes);
 
-  eachRows(call, rows, channels, [&](int64_t begin, int64_t end) {
+  eachRows(call, rows, channels, [&](int64_t begin, int64_t end, auto stores) {
     eachGroup(channels, [&](auto lanes, int64_t c) {
       using L = decltype(lanes);
       const L m = L::at(mean + c), s = L::at(scale + c), b = beta ? L::at(beta + c) : L::all(0.0f);
       for (int64_t i = begin; i < end; ++i) {
         L v = L::at(x + i * channels + c);
         for (int k = 0; k < L::parts; ++k) v.v[k] = (v.v[k] - m.v[k]) * s.v[k] + b.v[k];
-        v.to(y + i * channels + c);
+        v.to(y + i * channels + c, stores);
       }
     });
   });
@@ -221,7 +228,7 @@ void batch_norm_backward(const OpCall& call) {
     }
   }
 
-  eachRows(call, rows, channels, [&](int64_t begin, int64_t end) {
+  eachRows(call, rows, channels, [&](int64_t begin, int64_t end, auto stores) {
     eachGroup(channels, [&](auto lanes, int64_t c) {
       using L = decltype(lanes);
       const L s = L::at(scale + c);
@@ -229,7 +236,7 @@ void batch_norm_backward(const OpCall& call) {
         for (int64_t i = begin; i < end; ++i) {
           L d = L::at(dy + i * channels + c);
           for (int k = 0; k < L::parts; ++k) d.v[k] *= s.v[k];
-          d.to(dx + i * channels + c);
+          d.to(dx + i * channels + c, stores);
         }
         return;
       }
@@ -238,7 +245,7 @@ void batch_norm_backward(const OpCall& call) {
         L d = L::at(dy + i * channels + c);
         const L v = L::at(x + i * channels + c);
         for (int k = 0; k < L::parts; ++k) d.v[k] = s.v[k] * (d.v[k] - a.v[k] - (v.v[k] - m.v[k]) * b.v[k]);
-        d.to(dx + i * channels + c);
+        d.to(dx + i * channels + c, stores);
       }
     });
   });

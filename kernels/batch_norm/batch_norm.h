@@ -15,7 +15,7 @@
 //                        inference: [x, gamma?, beta?, runningMean, runningVar] -> [y, mean?, rstd?]
 //            batch_norm_backward [dy, x, gamma?, mean, rstd] -> [dx, dgamma?, dbeta?]
 //            Training updates runningMean and runningVar. gamma absent: 1, beta absent: 0. y may be x, dx may be dy.
-// Blocking   Statistics: blocks of 256 rows and 4 vectors of channels, which stay in cache for two passes: the sum of a
+// Blocking   Statistics: blocks of 128 rows and 4 vectors of channels, which stay in L1 for two passes: the sum of a
 //            block and its squared deviations from its own mean, in registers. Blocks are then combined in double, in
 //            order, by Chan's formula, sum of M2_b + n_b * (mean_b - mean)^2, so a large mean costs no digits.
 //            The backward sums use the same blocks. A second pass over x writes the result.

@@ -52,6 +52,19 @@ static inline vf expTail(vf r) {
   return q * r + splat(0.5f);
 }
 
+#if defined(__AVX512F__)
+// Half the instructions of the one below: min and max that pass a NaN on, and a scaling that rounds, overflows and
+// underflows as it should.
+static inline vf exp(vf x) {
+  const auto clamped = _mm512_maskz_max_ps(0xffff, static_cast<__m512>(splat(-104.0f)),
+                                           _mm512_maskz_min_ps(0xffff, static_cast<__m512>(splat(89.0f)), static_cast<__m512>(x)));
+  const vf v = static_cast<vf>(clamped);
+  const vf n = static_cast<vf>(_mm512_maskz_roundscale_ps(0xffff, static_cast<__m512>(v * splat(1.44269504f)), 0));
+  const vf r = (v - n * splat(0.693359375f)) - n * splat(-2.12194440e-4f);
+  const vf y = splat(1.0f) + (r + r * r * expTail(r));
+  return static_cast<vf>(_mm512_maskz_scalef_ps(0xffff, static_cast<__m512>(y), static_cast<__m512>(n)));
+}
+#else
 static inline vf exp(vf x) {
   x = x > splat(89.0f) ? splat(89.0f) : x;      // e^89 overflows
   x = x < splat(-104.0f) ? splat(-104.0f) : x;  // e^-104 is below half of the smallest subnormal
@@ -61,6 +74,7 @@ static inline vf exp(vf x) {
   const vi half = n >> splati(1);  // two factors, so that 2^128 and subnormal results need no special case
   return y * powerOfTwo(half) * powerOfTwo(n - half);
 }
+#endif
 
 static inline vf expm1(vf x) {
   x = x > splat(89.0f) ? splat(89.0f) : x;
@@ -114,9 +128,14 @@ static inline vf log1p(vf x) {
   return u == splat(1.0f) ? x : y;
 }
 
-// tanh|x| = -t / (t + 2) with t = e^(-2|x|) - 1, which cannot overflow.
+// tanh|x| = -t / (t + 2) with t = e^(-2|x|) - 1, which cannot overflow: expm1 for arguments in [-18, 0], where 2^n is normal
+// and the smallest arguments come out as they are.
 static inline vf tanh(vf x) {
-  const vf t = expm1(splat(-2.0f) * absolute(x));
+  const vf twice = splat(-2.0f) * absolute(x);
+  vi n;
+  const vf r = reduceByLn2(twice < splat(-18.0f) ? splat(-18.0f) : twice, n);
+  const vf scale = powerOfTwo(n);
+  const vf t = scale * (r + r * r * expTail(r)) + (scale - splat(1.0f));
   const vf y = copySign(t / (t + splat(2.0f)), x);
   return x == x ? y : x;
 }

@@ -65,4 +65,29 @@ template <class F> static inline void withStores(bool streams, const F& f) {
     f(PlainStores{});
 }
 
+// f(i, lanes in use, stores) for each vector of a row of n items written to `out`, wherever that starts: with streaming
+// stores a partial vector leads up to the first boundary.
+template <class F> static inline void eachVectorTo(const float* out, bool streams, int64_t n, const F& f) {
+  withStores(streams, [&](auto stores) {
+    int64_t i = 0;
+    if (stores.streaming) {
+      const auto lead = static_cast<int64_t>((0 - reinterpret_cast<uintptr_t>(out)) / sizeof(float) % kLanes);
+      i = lead < n ? lead : n;
+      if (i > 0) f(int64_t{0}, static_cast<int>(i), PlainStores{});
+    }
+    for (; i + kLanes <= n; i += kLanes) f(i, kLanes, stores);
+    if (i < n) f(i, static_cast<int>(n - i), PlainStores{});
+  });
+}
+
+static inline vf loadLanes(const float* p, int lanes, float fill) {
+  return lanes == kLanes ? load(p) : loadPartial(p, lanes, fill);
+}
+template <class Stores> static inline void putLanes(Stores stores, float* p, vf v, int lanes) {
+  if (lanes == kLanes)
+    stores.put(p, v);
+  else
+    storePartial(p, v, lanes);
+}
+
 }  // namespace anneal::ANNEAL_ISA

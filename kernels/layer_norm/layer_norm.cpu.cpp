@@ -1,6 +1,6 @@
 // Layer normalisation on the CPU: one task is a block of rows; a row stays in cache for its two or three passes.
 #include "../common/parallel.h"
-#include "../common/simd.h"
+#include "../common/stream.h"
 #include "layer_norm.h"
 
 namespace anneal::ANNEAL_ISA {
@@ -25,7 +25,7 @@ template <class V, class S> static inline float sumTerms(int64_t n, const V& vec
 }
 
 static inline void normalizeRow(const float* x, const float* gamma, const float* beta, int64_t cols, float eps,
-                                float* y, float& meanOut, float& rstdOut) {
+                                bool streams, float* y, float& meanOut, float& rstdOut) {
   const float count = static_cast<float>(cols > 0 ? cols : 1);
   const auto value = [&](int64_t j) { return load(x + j); };
   const auto value1 = [&](int64_t j) { return x[j]; };
@@ -36,47 +36,40 @@ static inline void normalizeRow(const float* x, const float* gamma, const float*
   };
   const auto square1 = [&](int64_t j) { return (x[j] - mean) * (x[j] - mean); };
   const float rstd = 1.0f / __builtin_sqrtf(sumTerms(cols, square, square1) / count + eps);
-  int64_t j = 0;
-  for (; j + kLanes <= cols; j += kLanes) {
-    vf v = (load(x + j) - splat(mean)) * splat(rstd);
-    if (gamma) v *= load(gamma + j);
-    if (beta) v += load(beta + j);
-    store(y + j, v);
-  }
-  for (; j < cols; ++j) {
-    float v = (x[j] - mean) * rstd;
-    if (gamma) v *= gamma[j];
-    if (beta) v += beta[j];
-    y[j] = v;
-  }
+  eachVectorTo(y, streams, cols, [=](int64_t j, int lanes, auto stores) {
+    vf v = (loadLanes(x + j, lanes, 0.0f) - splat(mean)) * splat(rstd);
+    if (gamma) v *= loadLanes(gamma + j, lanes, 0.0f);
+    if (beta) v += loadLanes(beta + j, lanes, 0.0f);
+    putLanes(stores, y + j, v, lanes);
+  });
   meanOut = mean;
   rstdOut = rstd;
 }
 
 // One row of the backward pass; dgamma and dbeta (each or both may be nullptr) are sums over the rows of the chunk.
 static inline void backwardRow(const float* dy, const float* x, const float* gamma, float mean, float rstd,
-                               int64_t cols, float* dx, float* dgamma, float* dbeta) {
-  const auto xhat = [&](int64_t j) { return (load(x + j) - splat(mean)) * splat(rstd); };
-  const auto xhat1 = [&](int64_t j) { return (x[j] - mean) * rstd; };
-  const auto g = [&](int64_t j) { return gamma ? load(dy + j) * load(gamma + j) : load(dy + j); };
-  const auto g1 = [&](int64_t j) { return gamma ? dy[j] * gamma[j] : dy[j]; };
-  const auto gx = [&](int64_t j) { return g(j) * xhat(j); };
-  const auto gx1 = [&](int64_t j) { return g1(j) * xhat1(j); };
-  const float count = static_cast<float>(cols);
-  const float meanG = sumTerms(cols, g, g1) / count, meanGX = sumTerms(cols, gx, gx1) / count;
-  int64_t j = 0;
-  for (; j + kLanes <= cols; j += kLanes) {
-    const vf d = load(dy + j), h = xhat(j);
-    if (dgamma) store(dgamma + j, load(dgamma + j) + d * h);
-    if (dbeta) store(dbeta + j, load(dbeta + j) + d);
-    store(dx + j, splat(rstd) * (g(j) - splat(meanG) - h * splat(meanGX)));
-  }
-  for (; j < cols; ++j) {
-    const float h = xhat1(j);
-    if (dgamma) dgamma[j] += dy[j] * h;
-    if (dbeta) dbeta[j] += dy[j];
-    dx[j] = rstd * (g1(j) - meanG - h * meanGX);
-  }
+                               int64_t cols, bool streams, float* dx, float* dgamma, float* dbeta) {
+  const auto xhatAt = [=](int64_t j, int lanes) { return (loadLanes(x + j, lanes, mean) - splat(mean)) * splat(rstd); };
+  const auto scaled = [=](vf d, int64_t j, int lanes) { return gamma ? d * loadLanes(gamma + j, lanes, 0.0f) : d; };
+  vf sumG[kUnroll] = {}, sumGX[kUnroll] = {};
+  const auto add = [&](int64_t j, int lanes, int u) {
+    const vf g = scaled(loadLanes(dy + j, lanes, 0.0f), j, lanes);
+    sumG[u] += g;
+    sumGX[u] += g * xhatAt(j, lanes);
+  };
+  int64_t at = 0;
+  for (; at + kUnroll * kLanes <= cols; at += kUnroll * kLanes)
+    ANNEAL_UNROLL for (int u = 0; u < kUnroll; ++u) add(at + u * kLanes, kLanes, u);
+  for (; at + kLanes <= cols; at += kLanes) add(at, kLanes, 0);
+  if (at < cols) add(at, static_cast<int>(cols - at), 0);
+  const auto meanOf = [=](const vf* v) { return sum((v[0] + v[1]) + (v[2] + v[3])) / static_cast<float>(cols); };
+  const vf meanG = splat(meanOf(sumG)), meanGX = splat(meanOf(sumGX));
+  eachVectorTo(dx, streams, cols, [=](int64_t j, int lanes, auto stores) {
+    const vf d = loadLanes(dy + j, lanes, 0.0f), h = xhatAt(j, lanes);
+    if (dgamma) putLanes(PlainStores{}, dgamma + j, loadLanes(dgamma + j, lanes, 0.0f) + d * h, lanes);
+    if (dbeta) putLanes(PlainStores{}, dbeta + j, loadLanes(dbeta + j, lanes, 0.0f) + d, lanes);
+    putLanes(stores, dx + j, splat(rstd) * (scaled(d, j, lanes) - meanG - h * meanGX), lanes);
+  });
 }
 
 }  // namespace
@@ -91,13 +84,15 @@ void layer_norm(const OpCall& call) {
   float* rstds = call.nOut > 2 ? call.output<float>(2) : nullptr;
   const int64_t cols = p.cols;
   if (cols == 0 && !means && !rstds) return;
+  const bool streams = wantsStreams(call);
   parallelRange(call.exec, p.rows, kTaskElements / (cols + 1), [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       float mean, rstd;
-      normalizeRow(x + i * cols, gamma, beta, cols, p.eps, y + i * cols, mean, rstd);
+      normalizeRow(x + i * cols, gamma, beta, cols, p.eps, streams, y + i * cols, mean, rstd);
       if (means) means[i] = mean;
       if (rstds) rstds[i] = rstd;
     }
+    fenceStreams();
   });
 }
 
@@ -114,6 +109,7 @@ void layer_norm_backward(const OpCall& call) {
   const int64_t rows = p.rows, cols = p.cols;
   if (cols == 0) return;
 
+  const bool streams = wantsStreams(call);
   const int64_t least = kTaskElements / cols + 1, wanted = ceilDiv(rows, kMaxChunks);
   const int64_t chunkRows = wanted > least ? wanted : least;
   const int64_t chunks = ceilDiv(rows, chunkRows);
@@ -129,7 +125,8 @@ void layer_norm_backward(const OpCall& call) {
     float* betaSums = dbeta ? partial + stride - cols : nullptr;
     const int64_t last = (chunk + 1) * chunkRows, end = last < rows ? last : rows;
     for (int64_t i = chunk * chunkRows; i < end; ++i)
-      backwardRow(dy + i * cols, x + i * cols, gamma, mean[i], rstd[i], cols, dx + i * cols, gammaSums, betaSums);
+      backwardRow(dy + i * cols, x + i * cols, gamma, mean[i], rstd[i], cols, streams, dx + i * cols, gammaSums, betaSums);
+    fenceStreams();
   });
 
   const auto reduce = [&](float* to, int64_t offset) {

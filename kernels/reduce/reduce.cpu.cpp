@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kRowUnit = 4096;     // items whose lanes are folded in T before their total goes on in Total<T>
 constexpr int64_t kColumnUnit = 256;   // rows likewise: the error of a block stays below 256 roundings
-constexpr int64_t kColumnTile = 1024;  // columns whose accumulators stay in the L1 cache
+constexpr int64_t kColumnTile = 4096;  // columns whose accumulators stay in the L1 cache
 constexpr int64_t kTaskItems = 32768;  // about what it takes for a task to outweigh waking a thread
 
 // The reduced or the kept dimensions, outermost first, with their strides in x.

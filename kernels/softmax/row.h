@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../common/math.h"
+#include "../common/stream.h"
 
 namespace anneal::ANNEAL_ISA {
 
@@ -15,15 +16,7 @@ template <class F> static inline void overRow(int64_t n, const F& f) {
   if (i < n) f(i, static_cast<int>(n - i));
 }
 
-static inline vf loadLanes(const float* p, int lanes, float fill) {
-  return lanes == kLanes ? load(p) : loadPartial(p, lanes, fill);
-}
-static inline void storeLanes(float* p, vf v, int lanes) {
-  if (lanes == kLanes)
-    store(p, v);
-  else
-    storePartial(p, v, lanes);
-}
+static inline void storeLanes(float* p, vf v, int lanes) { putLanes(PlainStores{}, p, v, lanes); }
 
 // The sum of term(i, lanes) over a row; lanes not in use must be 0.
 template <class F> static inline double sumRow(int64_t n, const F& term) {
@@ -38,10 +31,18 @@ template <class F> static inline double sumRow(int64_t n, const F& term) {
 }
 
 static inline float rowMaximum(const float* x, int64_t n) {
-  vf largest = splat(-__builtin_inff());
-  overRow(n, [&](int64_t i, int lanes) { largest = max(largest, loadLanes(x + i, lanes, -__builtin_inff())); });
-  float result = largest[0];
-  for (int lane = 1; lane < kLanes; ++lane) result = largest[lane] > result ? largest[lane] : result;
+  constexpr int kChains = 4;  // a maximum takes several cycles, and four can be under way
+  const vf lowest = splat(-__builtin_inff());
+  vf largest[kChains] = {lowest, lowest, lowest, lowest};
+  int64_t start = 0;
+  for (; start + kChains * kLanes <= n; start += kChains * kLanes)
+    ANNEAL_UNROLL for (int k = 0; k < kChains; ++k) largest[k] = max(largest[k], load(x + start + k * kLanes));
+  overRow(n - start, [&](int64_t i, int lanes) {
+    largest[0] = max(largest[0], loadLanes(x + start + i, lanes, -__builtin_inff()));
+  });
+  const vf most = max(max(largest[0], largest[1]), max(largest[2], largest[3]));
+  float result = most[0];
+  for (int lane = 1; lane < kLanes; ++lane) result = most[lane] > result ? most[lane] : result;
   return result;
 }
 

@@ -95,15 +95,15 @@ void forwardRow(const Context& context, const float* x, int64_t row, float& loss
   }
 }
 
-void backwardRow(const Context& context, const float* x, int64_t row, float lse, float dLoss, float* dx) {
+void backwardRow(const Context& context, const float* x, int64_t row, float lse, float dLoss, bool streams, float* dx) {
   const int64_t n = context.classes;
   const vf shift = splat(lse), scale = splat(dLoss);
   if (context.dense) {
     const vf total = splat(static_cast<float>(sumRow(
         n, [&](int64_t i, int lanes) { return usedLanes(context.coefficientsAt(row, i, lanes), lanes); })));
-    overRow(n, [&](int64_t i, int lanes) {
+    eachVectorTo(dx, streams, n, [&](int64_t i, int lanes, auto stores) {
       const vf p = exp(loadLanes(x + i, lanes, lse) - shift);
-      storeLanes(dx + i, scale * (total * p - context.coefficientsAt(row, i, lanes)), lanes);
+      putLanes(stores, dx + i, scale * (total * p - context.coefficientsAt(row, i, lanes)), lanes);
     });
     return;
   }
@@ -114,13 +114,14 @@ void backwardRow(const Context& context, const float* x, int64_t row, float lse,
   }
   const float weight = context.weights != nullptr ? context.weights[t] : 1.0f;
   const vf total = splat(context.keep * weight + context.spread * static_cast<float>(context.weightSum));
-  const float p = exp(splat(x[t] - lse))[0];  // before dx may overwrite it
-  const vf spread = splat(context.spread);
-  overRow(n, [&](int64_t i, int lanes) {
+  const vf spread = splat(context.spread), kept = splat(context.keep * weight);
+  vi lane;
+  for (int k = 0; k < kLanes; ++k) lane[k] = k - t;
+  eachVectorTo(dx, streams, n, [=, &context](int64_t i, int lanes, auto stores) {
     const vf q = exp(loadLanes(x + i, lanes, lse) - shift);
-    storeLanes(dx + i, scale * (total * q - spread * context.weightsAt(i, lanes)), lanes);
+    const vf coefficient = spread * context.weightsAt(i, lanes) + select(lane == splati(static_cast<int32_t>(-i)), kept, vf{});
+    putLanes(stores, dx + i, scale * (total * q - coefficient), lanes);
   });
-  dx[t] = dLoss * (total[0] * p - weight * (context.keep + context.spread));
 }
 
 }  // namespace
@@ -147,11 +148,13 @@ void softmax_cross_entropy_backward(const OpCall& call) {
   const float* lse = call.input<float>(1);
   const float* dLoss = call.input<float>(4);
   float* dlogits = call.output<float>(0);
+  const bool streams = wantsStreams(call);
   parallelRange(call.exec, p.rows, kRowTaskItems / context.classes + 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t r = begin; r < end; ++r) {
       const int64_t at = r * context.classes;
-      backwardRow(context, logits + at, r, lse[r], dLoss[r], dlogits + at);
+      backwardRow(context, logits + at, r, lse[r], dLoss[r], streams, dlogits + at);
     }
+    fenceStreams();
   });
 }
 
