@@ -6,9 +6,11 @@ import type { Problem } from './problem.js';
 import { type Summary, summarize } from './statistics.js';
 
 /** @throws E_IO when the package is not installed */
-export async function loadBenchmark(): Promise<typeof Benchmark> {
+export async function loadBenchmark(
+  load: () => Promise<{ default: typeof Benchmark }> = () => import('benchmark'),
+): Promise<typeof Benchmark> {
   try {
-    return (await import('benchmark')).default;
+    return (await load()).default;
   } catch (cause) {
     throw new AnnealError(
       'E_IO',
@@ -19,8 +21,11 @@ export async function loadBenchmark(): Promise<typeof Benchmark> {
 }
 
 /** Seconds that calls enqueued back to back take before they are awaited together: what awaiting costs is then small. */
-const BATCH_SECONDS = 2e-3;
+const BATCH_SECONDS = 5e-3;
 const MOST_CALLS = 512;
+/** At least this many, but of long calls: threads that slept since the last batch make its first call slower. */
+const LEAST_CALLS = 4;
+const LONG_SECONDS = 0.02;
 /** Seconds of one sample of Benchmark.js. */
 const SAMPLE_SECONDS = 0.01;
 const MIN_SAMPLES = 5;
@@ -51,7 +56,8 @@ export async function timeCalls(
   const once = batchOf(problem, backend, 1);
   await once();
   const seconds = Math.min(await secondsOf(once), await secondsOf(once));
-  const count = problem.step ? 1 : Math.max(1, Math.min(MOST_CALLS, Math.ceil(BATCH_SECONDS / seconds)));
+  const least = seconds > LONG_SECONDS ? 1 : LEAST_CALLS;
+  const count = problem.step ? 1 : Math.max(least, Math.min(MOST_CALLS, Math.ceil(BATCH_SECONDS / seconds)));
   const batch = batchOf(problem, backend, count);
   await batch();
   const samples = await new Promise<readonly number[]>((done, failed) => {

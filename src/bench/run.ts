@@ -34,6 +34,8 @@ export interface BenchOptions {
   readonly budgetMs?: number;
   /** Who runs beside us, each in a process of its own for each group of works. Default: nobody. */
   readonly peers?: readonly PeerName[];
+  /** How a peer is run; tests put theirs in its place. */
+  readonly runPeer?: typeof runPeer;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: BenchProgress) => void;
 }
@@ -98,8 +100,8 @@ class Run {
   /** Runs a peer over works of one group. One that is absent is asked once. */
   async measurePeer(name: PeerName, works: readonly Work[], onWork: (work: string) => void): Promise<void> {
     if (this.#absent.has(name)) return;
-    const { signal, seed = 1 } = this.options;
-    const found: PeerRun<PeerName> = await runPeer(name, works, {
+    const { signal, seed = 1, runPeer: start = runPeer } = this.options;
+    const found: PeerRun<PeerName> = await start(name, works, {
       threads: this.threads,
       seed,
       budgetMs: this.#budgetMs,

@@ -9,7 +9,8 @@ import { runBench } from '../bench/run.js';
 import { selectWorks } from '../bench/select.js';
 import { works } from '../bench/works.js';
 import { AnnealError } from '../errors.js';
-import { benchTable, comparisonTable, describeMachine, limitLines } from './bench_table.js';
+import { writeFileAtomic } from '../io/atomic.js';
+import { benchTable, comparisonTable, describeMachine, limitLines, markdownTable } from './bench_table.js';
 import { WorkProgress } from './work_progress.js';
 
 export interface BenchCommandOptions {
@@ -21,6 +22,7 @@ export interface BenchCommandOptions {
   readonly budget: number;
   readonly json?: string;
   readonly html?: string;
+  readonly markdown?: string;
   readonly compare?: string;
   readonly list?: boolean;
 }
@@ -84,6 +86,11 @@ export async function bench(options: BenchCommandOptions): Promise<number> {
     if (options.html !== undefined) {
       await writeBenchPage(options.html, report);
       console.log(`HTML ${options.html}`);
+    }
+    if (options.markdown !== undefined) {
+      const lines = [...describeMachine(report.machine), ...limitLines(report.limits)].map((line) => `- ${line}`);
+      await writeFileAtomic(options.markdown, [`${lines.join('\n')}\n\n${markdownTable(report)}\n`]);
+      console.log(`Markdown ${options.markdown}`);
     }
     for (const failure of report.failures ?? []) console.error(`FAILED ${failure}`);
     return report.failures === undefined ? 0 : 1;

@@ -95,3 +95,44 @@ export function comparisonTable({ changes, onlyOld, onlyNew, machines }: Compari
     ...(onlyNew.length === 0 ? [] : [`only in this run: ${onlyNew.length} rows`]),
   ].join('\n');
 }
+
+/** Times in ms with three digits. */
+const short = (ms: number): string => (ms >= 1000 ? ms.toFixed(0) : Number(ms.toPrecision(3)).toString());
+
+/**
+ * A table for a README, a line for each work: kernels alone with their share of the limit (cold where operands leave the
+ * caches), the call, and of each peer its time and that over our kernels' and our call's.
+ */
+export function markdownTable({ results }: Pick<BenchReport, 'results'>): string {
+  const peers = peersIn(results);
+  const threads = Math.max(...results.map((row) => row.threads));
+  const works = [...new Set(results.map(({ work }) => work))];
+  const lines = works.map((work) => {
+    const rows = results.filter((row) => row.work === work);
+    const find = (
+      figure: BenchResult['figure'],
+      cache: BenchResult['cache'],
+      count = threads,
+    ): BenchResult | undefined =>
+      rows.find((row) => row.figure === figure && row.cache === cache && row.threads === count);
+    const [kernel, cold, call] = [find('kernel', 'warm'), find('kernel', 'cold'), find('call', 'warm')];
+    const one = threads === 1 ? undefined : find('kernel', 'warm', 1);
+    const time = (row: BenchResult | undefined): string => (row === undefined ? '' : short(row.msMedian));
+    const share = (row: BenchResult | undefined): string => (row === undefined ? '' : shareText(row));
+    return [
+      `\`${work}\``,
+      time(kernel),
+      share(kernel?.group === 'memory' ? cold : kernel),
+      share(one),
+      time(call),
+      ...peers.map((name) => {
+        const peer = kernel?.peers[name];
+        if (peer === undefined) return '';
+        const whole = call?.peers[name];
+        return `${short(peer.msMedian)} (${peer.ratio.toFixed(2)}x, ${whole?.ratio.toFixed(2) ?? '–'}x)`;
+      }),
+    ];
+  });
+  const names = ['work', 'kernel, ms', 'of limit', 'one core', 'call, ms', ...peers];
+  return [names, names.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}

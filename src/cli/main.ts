@@ -53,6 +53,7 @@ program
   .option('--budget <ms>', 'milliseconds of samples for each row', integer(1), 400)
   .option('--json <file>', 'write the result')
   .option('--html <file>', 'write a page with charts')
+  .option('--markdown <file>', 'write a table, a line for each work')
   .option('--compare <file>', 'compare with the JSON of another run')
   .option('--list', 'list the works and measure nothing')
   .action(async (options) => {

@@ -5,7 +5,7 @@ import { renderBenchPage } from '../../src/bench/html.js';
 import { type BenchReport, type BenchResult, keyOf, parseReport, stringifyReport } from '../../src/bench/report.js';
 import { selectWorks } from '../../src/bench/select.js';
 import { works } from '../../src/bench/works.js';
-import { benchTable, comparisonTable, limitLines } from '../../src/cli/bench_table.js';
+import { benchTable, comparisonTable, limitLines, markdownTable } from '../../src/cli/bench_table.js';
 import { AnnealError } from '../../src/errors.js';
 
 const row = (more: Partial<BenchResult> = {}): BenchResult => ({
@@ -156,6 +156,13 @@ test('the table: a row each, rates by what binds, peers with their ratio', () =>
   assert.match(lines[5] ?? '', /60 GB\/s +90\.0% +memory +–$/);
   assert.match(lines[6] ?? '', /–/, 'a call has no limit');
   assert.match(limitLines(report([]).limits).join('\n'), /avx512 200 \/ 400/);
+});
+
+test('the Markdown table: a line each work, with one core, the call and what peers take', () => {
+  const lines = markdownTable(report(rows)).split('\n');
+  assert.equal(lines.length, 2 + 3);
+  assert.equal(lines[0], '| work | kernel, ms | of limit | one core | call, ms | openblas |');
+  assert.equal(lines[2], '| `sgemm_nn_512` | 1 | 90.0% | 90.0% | 1.1 | 1.2 (1.20x, 1.20x) |');
 });
 
 test('works are chosen by substring, pattern or group', () => {

@@ -4,12 +4,15 @@ import { test } from 'node:test';
 import type { OpName } from '../../src/backend/backend.js';
 import { backendOf, cpuInfo } from '../../src/backend/device.js';
 import { bounds, sizesOf, withChanges } from '../../src/bench/bounds.js';
+import { loadBenchmark } from '../../src/bench/calls.js';
 import { capture, costOf, type OpCall, type OperandRef } from '../../src/bench/capture.js';
 import { partsOf, spread, take } from '../../src/bench/parts.js';
 import { problemOf } from '../../src/bench/problem.js';
 import { runBench } from '../../src/bench/run.js';
 import { findError, type HostOperands, referenceOf, verifyCall } from '../../src/bench/verify.js';
 import { type ConvWork, type SgemmWork, type Work, works } from '../../src/bench/works.js';
+import { bench } from '../../src/cli/bench.js';
+import { AnnealError } from '../../src/errors.js';
 import { readCaseTables } from '../support/case_file.js';
 
 const backend = backendOf('cpu');
@@ -198,7 +201,10 @@ test('the bounds are those of the conformance suite', () => {
   for (const [op, bound] of Object.entries(bounds)) assert.deepEqual(bound, tables.get(op)?.bound, op);
 });
 
-test('a kernel that is wrong fails the run, and is not timed', async () => {
+const relu: Work = { work: 'relu', group: 'memory', label: '', kind: 'elementwise', op: 'relu', n: 1000 };
+
+/** Runs `fn` while each unary op but the reference's leaves a NaN in its result. */
+async function withWrongUnary<T>(fn: () => Promise<T>): Promise<T> {
   const { run } = backend;
   backend.run = (op, params, operands, nIn, nOut) => {
     run(op, params, operands, nIn, nOut);
@@ -206,14 +212,64 @@ test('a kernel that is wrong fails the run, and is not timed', async () => {
     const [handle = 0, offset = 0] = operands.subarray(3 * nIn, 3 * nIn + 2);
     backend.write(handle, offset + 4 * 17, Float32Array.of(Number.NaN));
   };
-  const relu: Work = { work: 'wrong_relu', group: 'memory', label: '', kind: 'elementwise', op: 'relu', n: 1000 };
-  const add: Work = { ...relu, work: 'right_add', op: 'add' };
   try {
-    const report = await runBench({ works: [relu, add], budgetMs: 1 });
-    assert.equal(report.failures?.length, 1);
-    assert.match(report.failures?.[0] ?? '', /^wrong_relu: unary: 1 of 1000 elements .*worst at 17: .*received NaN/);
-    assert.deepEqual([...new Set(report.results.map(({ work }) => work))], ['right_add']);
+    return await fn();
   } finally {
     backend.run = run;
   }
+}
+
+test('a kernel that is wrong fails the run, and is not timed', async () => {
+  const { failures, results } = await withWrongUnary(() =>
+    runBench({ works: [relu, { ...relu, work: 'add', op: 'add' }], budgetMs: 1 }),
+  );
+  assert.equal(failures?.length, 1);
+  assert.match(failures?.[0] ?? '', /^relu: unary: 1 of 1000 elements .*worst at 17: .*received NaN/);
+  assert.deepEqual([...new Set(results.map(({ work }) => work))], ['add']);
+});
+
+test('the command fails with it', async () => {
+  const said: string[] = [];
+  const { log, error } = console;
+  console.log = (): void => undefined;
+  console.error = (line: string): number => said.push(line);
+  try {
+    const options = { only: '^elementwise_relu_8m$', device: 'cpu', seed: 1, budget: 1 } as const;
+    assert.equal(await withWrongUnary(() => bench(options)), 1);
+  } finally {
+    Object.assign(console, { log, error });
+  }
+  assert.match(said.at(-1) ?? '', /^FAILED elementwise_relu_8m: unary: 1 of 8388608 elements/);
+});
+
+test('peers stand beside warm rows on all threads; absent ones are asked once and named', async () => {
+  const asked: string[] = [];
+  const figures = { msMedian: 4, msMin: 3, msMax: 5, samples: 7, note: 'nhwc' };
+  const { machine, results } = await runBench({
+    works: [relu, { ...relu, work: 'tanh', op: 'tanh' }, { ...sgemm(8, 8, 8), work: 'small' }],
+    budgetMs: 1,
+    threads: 2,
+    peers: ['openblas', 'pytorch'],
+    async runPeer(peer, some, { threads, seed, onResult }) {
+      asked.push(`${peer} ${some.map(({ work }) => work)} ${threads} ${seed}`);
+      if (peer === 'openblas') return { peer, missing: 'no library' };
+      const result = (work: string) => (work === 'tanh' ? { skip: 'cannot' } : figures);
+      for (const { work } of some) onResult?.(work, result(work));
+      const found = new Map(some.map(({ work }) => [work, result(work)]));
+      return { peer, version: '1.2', detail: 'two layouts', results: found };
+    },
+  });
+  assert.deepEqual(asked, ['openblas relu,tanh 2 1', 'pytorch relu,tanh 2 1', 'pytorch small 2 1']);
+  assert.deepEqual(machine.peers, { openblas: 'not measured: no library', pytorch: '1.2, two layouts' });
+  for (const { work, cache, msMedian, peers } of results) {
+    const beside = work !== 'tanh' && cache === 'warm';
+    assert.deepEqual(peers, beside ? { pytorch: { ...figures, ratio: 4 / msMedian } } : {}, `${work} ${cache}`);
+  }
+});
+
+test('without the package that times calls, the error tells how to get it', async () => {
+  const absent = () => Promise.reject(new Error('no such package'));
+  await assert.rejects(loadBenchmark(absent), (error) => {
+    return error instanceof AnnealError && error.code === 'E_IO' && /npm install benchmark/.test(error.message);
+  });
 });
