@@ -20,6 +20,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   function("read", anneal::bindRead);
   function("readSync", anneal::bindReadSync);
   function("run", anneal::bindRun);
+  function("callBlock", anneal::bindCallBlock);
   function("time", anneal::bindTime);
   function("sync", anneal::bindSync);
   function("wait", anneal::bindWait);
@@ -29,6 +30,10 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   function("device", anneal::bindDevice);
   function("setThreads", anneal::bindSetThreads);
   function("setIsa", anneal::bindSetIsa);
+  // The hot path goes without the wrapper, which collects arguments that this one does not have.
+  napi_value submit = nullptr;
+  if (napi_create_function(env, "submit", NAPI_AUTO_LENGTH, anneal::bindSubmit, nullptr, &submit) == napi_ok)
+    exports.Set("submit", submit);
   return exports;
 }
 

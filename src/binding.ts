@@ -43,6 +43,13 @@ export interface Addon {
   readSync(handle: number, byteOffset: number, byteLength: number): ArrayBuffer;
   run(op: number, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void;
   /**
+   * The memory from which `submit` takes a call, the same object each time: u32 op, nIn, nOut and one unused, 256 bytes of
+   * params, then 16 operands of three f64 (handle, byteOffset, byteLength).
+   */
+  callBlock(): ArrayBuffer;
+  /** As `run`, from the call block: without arguments to unwrap it costs a fraction. */
+  submit(): void;
+  /**
    * Runs an op `samples * inner` times and gives the seconds of one execution in each sample, by the addon's own clock
    * around the kernel. With `cold` 1 the operands are evicted from the caches before each sample. Ops that update their
    * outputs do so each time.
@@ -138,6 +145,14 @@ function guard(raw: Addon): Addon {
     run(op, params, operands, nIn, nOut) {
       try {
         raw.run(op, params, operands, nIn, nOut);
+      } catch (error) {
+        throw toAnnealError(error);
+      }
+    },
+    callBlock: call(raw.callBlock),
+    submit() {
+      try {
+        raw.submit();
       } catch (error) {
         throw toAnnealError(error);
       }

@@ -60,7 +60,8 @@ struct Context::Pending {
   std::optional<Failure> failure;
 };
 
-Context::Context(Napi::Env env) : env_(env), isa_(defaultIsa()), threads_(defaultThreads()) {}
+Context::Context(Napi::Env env)
+    : env_(env), callBlock_(std::make_shared<CallBlock>()), isa_(defaultIsa()), threads_(defaultThreads()) {}
 
 Context::~Context() { close(); }
 
@@ -137,6 +138,24 @@ void Context::settle(napi_env env, napi_value, void* context, void* data) {
     napi_reject_deferred(env, pending->deferred, makeError(env, pending->failure->code, pending->failure->message).Value());
   else
     napi_resolve_deferred(env, pending->deferred, value);
+}
+
+Napi::Value Context::callBlockArray(Napi::Env env) {
+  napi_value array = nullptr;
+  if (callBlockArray_ == nullptr) {
+    // The array may outlive this context, and this context an array whose memory was transferred: each owns a share.
+    auto share = std::make_unique<std::shared_ptr<CallBlock>>(callBlock_);
+    const auto release = [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<CallBlock>*>(hint); };
+    if (napi_create_external_arraybuffer(env, callBlock_.get(), sizeof(CallBlock), release, share.get(), &array) !=
+        napi_ok)
+      raise(Code::internal, "the call block could not be shared");
+    share.release();
+    if (napi_create_reference(env, array, 1, &callBlockArray_) != napi_ok)
+      raise(Code::internal, "a reference could not be made");
+  } else {
+    napi_get_reference_value(env, callBlockArray_, &array);
+  }
+  return {env, array};
 }
 
 void Context::reportMemory(Napi::Env env) {

@@ -11,6 +11,19 @@
 
 namespace anneal {
 
+// An operand as JavaScript gives it; handle 0 is an absent one.
+struct Operand {
+  double handle, byteOffset, byteLength;
+};
+
+// The next op call, written by JavaScript through typed arrays, so that the call itself has no argument to unwrap: reading
+// a typed array argument costs more than all the rest. Contents are not trusted.
+struct CallBlock {
+  uint32_t op, nIn, nOut, unused;
+  alignas(8) std::byte params[kMaxParamBytes];
+  Operand operands[kMaxOperands];  // inputs, then outputs
+};
+
 class Context {
  public:
   explicit Context(Napi::Env env);
@@ -33,6 +46,10 @@ class Context {
   // empty), or rejected with the failure of an op queued before it. Keeps the event loop alive until then.
   Napi::Promise settleWhenDone(Napi::Env env, Napi::Value value);
 
+  const CallBlock& callBlock() const { return *callBlock_; }
+  // The call block's memory, the same object each time. It stays readable here whatever becomes of the ArrayBuffer.
+  Napi::Value callBlockArray(Napi::Env env);
+
   // Tells the garbage collector about memory it cannot see, in steps worth the call.
   void reportMemory(Napi::Env env);
 
@@ -46,6 +63,8 @@ class Context {
 
   napi_env env_;
   BufferPool buffers_;
+  std::shared_ptr<CallBlock> callBlock_;
+  napi_ref callBlockArray_ = nullptr;
   std::unique_ptr<Queue> queue_;
   napi_threadsafe_function settler_ = nullptr;
   std::unordered_set<Pending*> pending_;

@@ -15,29 +15,51 @@ class NoExec final : public Exec {
   void* scratch(int, int, size_t) override { raise(Code::internal, "a check may not ask for scratch"); }
 };
 
-struct Operand {
-  double handle, byteOffset, byteLength;
-};
-
 bool isIndex(double value) { return value >= 0 && value <= 9007199254740991.0 && std::floor(value) == value; }
 
-BufferRef resolve(Context& context, const Operand& operand, uint32_t i) {
+BufferRef resolve(Context& context, const Operand& operand, uint32_t i, BufferPool::Buffer*& owner) {
+  owner = nullptr;
   if (operand.handle == 0) return {nullptr, 0};
   if (!isIndex(operand.handle) || !isIndex(operand.byteOffset) || !isIndex(operand.byteLength))
     raise(Code::argument, "expected operand %u to be three integers (handle, byteOffset, byteLength)", i);
-  const BufferPool::Buffer& buffer = context.buffers().get(static_cast<BufferPool::Handle>(operand.handle));
+  BufferPool::Buffer& buffer = context.buffers().get(static_cast<BufferPool::Handle>(operand.handle));
   const auto offset = static_cast<uint64_t>(operand.byteOffset);
   const auto bytes = static_cast<uint64_t>(operand.byteLength);
   if (offset > buffer.bytes || bytes > buffer.bytes - offset)
     raise(Code::range, "expected operand %u within its buffer of %zu bytes, received %llu bytes at %llu", i,
           buffer.bytes, static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(offset));
+  owner = &buffer;
   return {buffer.block.data + offset, static_cast<size_t>(bytes)};
 }
 
 constexpr uint64_t kMaxRepeats = uint64_t{1} << 24;
 
-// The call behind the first five arguments, checked; `operands` are for markUsed().
-OpRecord opArguments(const Napi::CallbackInfo& info, Context& context, uint32_t id, Operand (&operands)[kMaxOperands]) {
+// What a call's operands are parts of; null where one is absent.
+struct Owners {
+  BufferPool::Buffer* of[kMaxOperands];
+};
+
+// Fills `record` with a call and checks it. `params` and `operands` hold what `def` and the counts say.
+void fillRecord(Context& context, uint32_t id, const void* params, const Operand* operands, uint32_t nIn, uint32_t nOut,
+                OpRecord& record, Owners& owners) {
+  const OpDef& def = opDef(id);
+  if (nIn < def.minIn || nIn > def.maxIn || nOut < def.minOut || nOut > def.maxOut || nIn + nOut > kMaxOperands)
+    raise(Code::argument, "expected %u to %u inputs and %u to %u outputs, received %u and %u", def.minIn, def.maxIn,
+          def.minOut, def.maxOut, nIn, nOut);
+  record.kernel = kernel(context.isa(), id);
+  record.op = id;
+  record.paramBytes = def.paramBytes;
+  record.nIn = nIn;
+  record.nOut = nOut;
+  if (def.paramBytes > 0) std::memcpy(record.params(), params, def.paramBytes);
+  BufferRef* const refs = record.operands();
+  for (uint32_t i = 0; i < nIn + nOut; ++i) refs[i] = resolve(context, operands[i], i, owners.of[i]);
+  NoExec none;
+  def.check(record.call(none));
+}
+
+// As fillRecord(), from the first five arguments.
+void fillFromArguments(const Napi::CallbackInfo& info, Context& context, uint32_t id, OpRecord& record, Owners& owners) {
   const OpDef& def = opDef(id);
   const Bytes params = bytesArgument(info, 1, "params");
   if (params.size != def.paramBytes)
@@ -48,30 +70,16 @@ OpRecord opArguments(const Napi::CallbackInfo& info, Context& context, uint32_t 
   const Bytes operandBytes = bytesArgument(info, 2, "operands");
   const auto nIn = static_cast<uint32_t>(integerArgument(info, 3, "nIn", kMaxOperands));
   const auto nOut = static_cast<uint32_t>(integerArgument(info, 4, "nOut", kMaxOperands));
-  if (nIn < def.minIn || nIn > def.maxIn || nOut < def.minOut || nOut > def.maxOut || nIn + nOut > kMaxOperands)
-    raise(Code::argument, "expected %u to %u inputs and %u to %u outputs, received %u and %u", def.minIn, def.maxIn,
-          def.minOut, def.maxOut, nIn, nOut);
   if (operandBytes.size < (nIn + nOut) * sizeof(Operand))
     raise(Code::argument, "expected %u operands, received %zu", nIn + nOut, operandBytes.size / sizeof(Operand));
-
-  OpRecord record;
-  record.op = id;
-  record.nIn = nIn;
-  record.nOut = nOut;
-  record.kernel = kernel(context.isa(), id);
-  if (params.size > 0) std::memcpy(record.params, params.data, params.size);
+  Operand operands[2 * kMaxOperands];
   if (nIn + nOut > 0) std::memcpy(operands, operandBytes.data, (nIn + nOut) * sizeof(Operand));
-  for (uint32_t i = 0; i < nIn + nOut; ++i) record.operands[i] = resolve(context, operands[i], i);
-
-  NoExec none;
-  def.check({record.params, record.operands, record.operands + nIn, nIn, nOut, none});
-  return record;
+  fillRecord(context, id, params.data, operands, nIn, nOut, record, owners);
 }
 
-void markUsed(Context& context, const OpRecord& record, const Operand* operands, uint64_t sequence) {
+void markUsed(const OpRecord& record, const Owners& owners, uint64_t sequence) {
   for (uint32_t i = 0; i < record.nIn + record.nOut; ++i)
-    if (record.operands[i].data != nullptr)
-      context.buffers().get(static_cast<BufferPool::Handle>(operands[i].handle)).block.lastUse = sequence;
+    if (owners.of[i] != nullptr) owners.of[i]->block.lastUse = sequence;
 }
 
 // body(context, id) with errors in the name of the op that the first argument says.
@@ -92,25 +100,63 @@ template <class Body> Napi::Value guardedOp(const Napi::CallbackInfo& info, cons
 
 Napi::Value bindRun(const Napi::CallbackInfo& info) {
   return guardedOp(info, "run", [&](Context& context, uint32_t id) -> Napi::Value {
-    Operand operands[kMaxOperands];
-    const OpRecord record = opArguments(info, context, id, operands);
-    markUsed(context, record, operands, context.queue().push(record));
+    Queue& queue = context.queue();
+    OpRecord& record = queue.nextOp();
+    Owners owners;
+    fillFromArguments(info, context, id, record, owners);
+    markUsed(record, owners, queue.publishOp());
     return info.Env().Undefined();
   });
 }
 
+Napi::Value bindCallBlock(const Napi::CallbackInfo& info) {
+  return guarded(info, "callBlock", [&]() -> Napi::Value { return Context::of(info.Env()).callBlockArray(info.Env()); });
+}
+
+napi_value bindSubmit(napi_env env, napi_callback_info) {
+  void* data = nullptr;
+  if (napi_get_instance_data(env, &data) != napi_ok || data == nullptr) return nullptr;
+  Context& context = *static_cast<Context*>(data);
+  const CallBlock& block = context.callBlock();
+  const char* name = "submit";
+  try {
+    const uint32_t id = block.op, nIn = block.nIn, nOut = block.nOut;
+    if (id >= kOpCount) raise(Code::argument, "expected op to be below %u, received %u", kOpCount, id);
+    name = opDef(id).name;
+    // Before they are added.
+    if (nIn > kMaxOperands || nOut > kMaxOperands)
+      raise(Code::argument, "expected at most %u operands, received %u and %u", kMaxOperands, nIn, nOut);
+    Queue& queue = context.queue();
+    OpRecord& record = queue.nextOp();
+    Owners owners;
+    fillRecord(context, id, block.params, block.operands, nIn, nOut, record, owners);
+    markUsed(record, owners, queue.publishOp());
+  } catch (const Napi::Error& error) {
+    error.ThrowAsJavaScriptException();
+  } catch (...) {
+    const Failure failure = currentFailure(name);
+    try {
+      makeError(env, failure.code, failure.message).ThrowAsJavaScriptException();
+    } catch (const Napi::Error& error) {
+      error.ThrowAsJavaScriptException();
+    }
+  }
+  return nullptr;
+}
+
 Napi::Value bindTime(const Napi::CallbackInfo& info) {
   return guardedOp(info, "time", [&](Context& context, uint32_t id) -> Napi::Value {
-    Operand operands[kMaxOperands];
-    const OpRecord record = opArguments(info, context, id, operands);
+    TimedRecord timed;
+    Owners owners;
+    fillFromArguments(info, context, id, timed.op, owners);
     const auto samples = static_cast<uint32_t>(integerArgument(info, 5, "samples", kMaxRepeats));
     const auto inner = static_cast<uint32_t>(integerArgument(info, 6, "inner", kMaxRepeats));
     const bool cold = integerArgument(info, 7, "cold", 1) != 0;
     if (samples == 0 || inner == 0) raise(Code::argument, "expected at least one sample of one execution");
     // Nobody else holds `seconds` until the promise resolves, so the queue thread may write there.
     const Napi::Float64Array seconds = Napi::Float64Array::New(info.Env(), samples);
-    markUsed(context, record, operands,
-             context.queue().push(TimedRecord{record, {const_cast<double*>(seconds.Data()), samples, inner, cold}}));
+    timed.timing = {const_cast<double*>(seconds.Data()), samples, inner, cold};
+    markUsed(timed.op, owners, context.queue().push(timed));
     return context.settleWhenDone(info.Env(), seconds);
   });
 }

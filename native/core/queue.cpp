@@ -3,13 +3,19 @@
 #include <cstring>
 #include <new>
 
+#include "park.h"
 #include "spin.h"
 
 namespace anneal {
 namespace {
 
-// About 25 us: a blocked read that is nearly done does not go to sleep, and a step's ops arrive faster than this.
-constexpr int kSpins = 1000;
+// JavaScript, for a result: its core is soon a helper's, if the result takes longer than a few small ops.
+constexpr Patience kForResult{1000, 100};
+// The queue thread, for records: about as long as JavaScript thinks between two steps.
+constexpr Patience kForRecords{2000, 0};
+
+// Records behind the one at hand that are more than a small step's: JavaScript is far ahead, and will wait for them.
+constexpr uint64_t kBacklog = 32;
 
 }  // namespace
 
@@ -17,31 +23,38 @@ Queue::Queue(int threads)
     : ring_(new Record[kCapacity]), pool_(std::make_unique<ThreadPool>(threads)), thread_([this] { loop(); }) {}
 
 Queue::~Queue() {
-  stopping_.store(true, std::memory_order_release);
-  arrivals_.fetch_add(1, std::memory_order_acq_rel);
-  arrivals_.notify_all();
+  stopping_.store(true, std::memory_order_seq_cst);
+  idle_.store(0, std::memory_order_seq_cst);
+  wakeAll(idle_);
   thread_.join();
 }
 
 Queue::Record& Queue::claim() {
-  if (submitted_ - completed() >= kCapacity) wait(submitted_ - kCapacity + 1);
+  if (submitted_ - seen_ >= kCapacity) {
+    // Until half of the ring is free: to wake for each record that leaves would cost more than the records.
+    wait(submitted_ - kCapacity / 2);
+    seen_ = completed();
+  }
   return ring_[submitted_ % kCapacity];
 }
 
 uint64_t Queue::publish() {
   ++submitted_;
-  available_.store(submitted_, std::memory_order_release);
-  arrivals_.fetch_add(1, std::memory_order_acq_rel);
-  arrivals_.notify_one();
+  available_.store(submitted_, std::memory_order_seq_cst);
+  if (idle_.load(std::memory_order_seq_cst) != 0) {
+    idle_.store(0, std::memory_order_seq_cst);
+    wakeAll(idle_);
+  }
   return submitted_;
 }
 
-uint64_t Queue::push(const OpRecord& record) {
+OpRecord& Queue::nextOp() {
   Record& slot = claim();
   slot.kind = Kind::op;
-  new (&slot.op) OpRecord(record);
-  return publish();
+  return slot.op;
 }
+
+uint64_t Queue::publishOp() { return publish(); }
 
 uint64_t Queue::push(const TimedRecord& record) {
   Record& slot = claim();
@@ -65,14 +78,12 @@ uint64_t Queue::push(const FenceRecord& record) {
 }
 
 void Queue::wait(uint64_t sequence) {
-  for (int i = 0; i < kSpins; ++i) {
-    if (completed() >= sequence) return;
-    pause();
-  }
-  for (;;) {
-    const uint32_t seen = departures_.load(std::memory_order_acquire);
-    if (completed() >= sequence) return;
-    departures_.wait(seen, std::memory_order_acquire);
+  if (linger(kForResult, [&] { return completed() >= sequence; })) return;
+  while (completed() < sequence) {
+    wanted_.store(sequence, std::memory_order_relaxed);
+    blocked_.store(1, std::memory_order_seq_cst);
+    if (completed_.load(std::memory_order_seq_cst) < sequence) sleepOn(blocked_, 1);
+    blocked_.store(0, std::memory_order_relaxed);
   }
 }
 
@@ -90,7 +101,7 @@ void Queue::setThreads(int threads) {
 }
 
 void Queue::executeOp(const OpRecord& op, const Timing* timing) {
-  const OpCall call{op.params, op.operands, op.operands + op.nIn, op.nIn, op.nOut, *pool_};
+  const OpCall call = op.call(*pool_);
   try {
     if (timing == nullptr) op.kernel(call);
     else timeKernel(op.kernel, call, *timing);
@@ -101,7 +112,7 @@ void Queue::executeOp(const OpRecord& op, const Timing* timing) {
   }
 }
 
-void Queue::execute(Record& record) {
+void Queue::execute(const Record& record) {
   switch (record.kind) {
     case Kind::op: executeOp(record.op, nullptr); break;
     case Kind::timed: executeOp(record.timed.op, &record.timed.timing); break;
@@ -110,24 +121,33 @@ void Queue::execute(Record& record) {
   }
 }
 
+bool Queue::awaitRecords(uint64_t next) {
+  linger(kForRecords, [&] {
+    return available_.load(std::memory_order_acquire) != next || stopping_.load(std::memory_order_acquire);
+  });
+  if (stopping_.load(std::memory_order_acquire)) return false;
+  while (available_.load(std::memory_order_acquire) == next) {
+    idle_.store(1, std::memory_order_seq_cst);
+    if (stopping_.load(std::memory_order_seq_cst)) return false;
+    if (available_.load(std::memory_order_seq_cst) == next) sleepOn(idle_, 1);
+    idle_.store(0, std::memory_order_relaxed);
+  }
+  return true;
+}
+
 void Queue::loop() {
-  uint64_t next = 0;
-  for (;;) {
-    for (int i = 0; i < kSpins && available_.load(std::memory_order_acquire) == next; ++i) {
+  for (uint64_t next = 0; awaitRecords(next);) {
+    for (const uint64_t end = available_.load(std::memory_order_acquire); next != end;) {
       if (stopping_.load(std::memory_order_acquire)) return;
-      pause();
+      pool_->setBacklog(available_.load(std::memory_order_acquire) - next > kBacklog);
+      execute(ring_[next % kCapacity]);
+      ++next;
+      completed_.store(next, std::memory_order_seq_cst);
+      if (blocked_.load(std::memory_order_seq_cst) != 0 && next >= wanted_.load(std::memory_order_relaxed)) {
+        blocked_.store(0, std::memory_order_seq_cst);
+        wakeAll(blocked_);
+      }
     }
-    for (;;) {
-      const uint32_t seen = arrivals_.load(std::memory_order_acquire);
-      if (stopping_.load(std::memory_order_acquire)) return;
-      if (available_.load(std::memory_order_acquire) != next) break;
-      arrivals_.wait(seen, std::memory_order_acquire);
-    }
-    execute(ring_[next % kCapacity]);
-    ++next;
-    completed_.store(next, std::memory_order_release);
-    departures_.fetch_add(1, std::memory_order_acq_rel);
-    departures_.notify_all();
   }
 }
 

@@ -3,12 +3,10 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
-#include <vector>
 
 #include "registry.h"
 #include "status.h"
@@ -17,12 +15,21 @@
 
 namespace anneal {
 
+// One op call. Parameters and operands lie one right after the other, so that a record is a few cache lines on its way to
+// the queue thread, not all that it could hold. Set `paramBytes` first.
 struct OpRecord {
-  uint32_t op;
-  uint32_t nIn, nOut;
   KernelFn kernel;
-  alignas(8) std::byte params[kMaxParamBytes];
-  BufferRef operands[kMaxOperands];  // inputs, then outputs
+  uint32_t op;
+  uint32_t paramBytes;
+  uint32_t nIn, nOut;
+  alignas(8) std::byte payload[kMaxParamBytes + kMaxOperands * sizeof(BufferRef)];
+
+  std::byte* params() { return payload; }
+  const std::byte* params() const { return payload; }
+  BufferRef* operands() { return reinterpret_cast<BufferRef*>(payload + operandsAt()); }  // inputs, then outputs
+  const BufferRef* operands() const { return reinterpret_cast<const BufferRef*>(payload + operandsAt()); }
+  size_t operandsAt() const { return (size_t{paramBytes} + 7) / 8 * 8; }
+  OpCall call(Exec& exec) const { return {params(), operands(), operands() + nIn, nIn, nOut, exec}; }
 };
 
 // An op executed many times, with the time of each sample.
@@ -51,8 +58,12 @@ class Queue {
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
 
-  // Each waits while the ring is full (back-pressure) and returns the record's sequence number.
-  uint64_t push(const OpRecord& record);
+  // The next record, to be filled in place and then published; leaving it unpublished takes it back. Waits while the ring
+  // is full (back-pressure).
+  OpRecord& nextOp();
+  uint64_t publishOp();  // returns the record's sequence number
+
+  // Each waits as nextOp() does and returns the record's sequence number.
   uint64_t push(const TimedRecord& record);
   uint64_t push(const CopyRecord& record);
   uint64_t push(const FenceRecord& record);
@@ -81,17 +92,20 @@ class Queue {
   Record& claim();
   uint64_t publish();
   void loop();
-  void execute(Record& record);
+  bool awaitRecords(uint64_t next);  // false: stop
+  void execute(const Record& record);
   void executeOp(const OpRecord& op, const Timing* timing);
 
   std::unique_ptr<Record[]> ring_;
   std::unique_ptr<ThreadPool> pool_;
-  uint64_t submitted_ = 0;  // producer's copy
+  // The producer's: records published, and completed() as it last saw it.
+  uint64_t submitted_ = 0;
+  uint64_t seen_ = 0;
   alignas(64) std::atomic<uint64_t> available_{0};
+  std::atomic<uint32_t> idle_{0};  // 1: the queue thread sleeps, or is about to (park.h)
   alignas(64) std::atomic<uint64_t> completed_{0};
-  // Futex words: the low bits of the counters above change too slowly to miss, and 32-bit waits are the native ones.
-  alignas(64) std::atomic<uint32_t> arrivals_{0};
-  std::atomic<uint32_t> departures_{0};
+  alignas(64) std::atomic<uint64_t> wanted_{0};  // what the producer waits for
+  std::atomic<uint32_t> blocked_{0};             // 1: and sleeps, or is about to
   std::atomic<bool> stopping_{false};
   std::mutex failureMutex_;
   std::optional<Failure> failure_;

@@ -51,9 +51,15 @@ OpRecord record(std::vector<int64_t>& cells, StressParams params) {
   r.nIn = 0;
   r.nOut = 1;
   r.kernel = addOne;
-  std::memcpy(r.params, &params, sizeof params);
-  r.operands[0] = {cells.data(), cells.size() * sizeof(int64_t)};
+  r.paramBytes = sizeof params;
+  std::memcpy(r.params(), &params, sizeof params);
+  r.operands()[0] = {cells.data(), cells.size() * sizeof(int64_t)};
   return r;
+}
+
+uint64_t push(Queue& queue, const OpRecord& r) {
+  queue.nextOp() = r;
+  return queue.publishOp();
 }
 
 void countFence(void* context, void*, std::optional<Failure> failure) {
@@ -67,7 +73,7 @@ void orderAndSums() {
     std::vector<int64_t> cells(kCells), copy(kCells);
     constexpr int kOps = 3000;  // about three times around the ring
     for (int i = 0; i < kOps; ++i) {
-      queue.push(record(cells, {static_cast<uint32_t>(1 + i % 9), ~0u}));
+      push(queue, record(cells, {static_cast<uint32_t>(1 + i % 9), ~0u}));
       if (i % 500 == 499) {
         const CopyRecord out{copy.data(), cells.data(), kCells * sizeof(int64_t)};
         queue.wait(queue.push(out));
@@ -88,14 +94,14 @@ void failuresAndFences() {
   constexpr int kRounds = 300;
   for (int i = 0; i < kRounds; ++i) {
     const bool fails = i % 3 == 0;
-    queue.push(record(cells, {8, fails ? static_cast<uint32_t>(i % 8) : ~0u}));
-    queue.push(record(cells, {4, ~0u}));
+    push(queue, record(cells, {8, fails ? static_cast<uint32_t>(i % 8) : ~0u}));
+    push(queue, record(cells, {4, ~0u}));
     queue.push(FenceRecord{countFence, counts, nullptr});
   }
   queue.wait(queue.submitted());
   expect(counts[1].load() == kRounds / 3, "a fence reports the failure before it");
   expect(counts[0].load() == kRounds - kRounds / 3, "and only that one");
-  queue.push(record(cells, {2, 1}));
+  push(queue, record(cells, {2, 1}));
   queue.wait(queue.submitted());
   const std::optional<Failure> failure = queue.takeFailure();
   expect(failure && failure->code == Code::range, "takeFailure gives the failure");
@@ -106,7 +112,7 @@ void destructionWithWorkQueued() {
   for (int i = 0; i < 200; ++i) {
     std::vector<int64_t> cells(kCells);
     Queue queue(1 + i % 4);
-    for (int j = 0; j < i % 40; ++j) queue.push(record(cells, {5, ~0u}));
+    for (int j = 0; j < i % 40; ++j) push(queue, record(cells, {5, ~0u}));
   }
 }
 

@@ -22,6 +22,21 @@ export interface Timing {
   readonly cold: boolean;
 }
 
+/** The same bytes as words of each type. */
+export interface WordViews {
+  readonly u32: Uint32Array;
+  readonly i32: Int32Array;
+  readonly f32: Float32Array;
+}
+
+/** Where a call is written before `run`. Contents are undefined between calls. */
+export interface CallBlock {
+  /** The op's parameter struct, from the first byte on. */
+  readonly params: WordViews;
+  /** nIn + nOut triples (handle, byteOffset, byteLength); handle 0 is an absent one. */
+  readonly operands: Float64Array;
+}
+
 export interface Backend {
   readonly name: DeviceName;
   /** A buffer of at least `bytes` bytes, contents undefined. @throws E_OOM */
@@ -34,14 +49,12 @@ export interface Backend {
   read(handle: Handle, byteOffset: number, byteLength: number): Promise<ArrayBuffer>;
   /** As `read`, blocking this thread. */
   readSync(handle: Handle, byteOffset: number, byteLength: number): ArrayBuffer;
+  readonly block: CallBlock;
+  /** Enqueues the call in `block` of the op with this id, its place in `opNames`. @throws whatever the op's check refuses */
+  run(op: number, nIn: number, nOut: number): void;
   /**
-   * Enqueues one op. `operands` holds nIn + nOut triples (handle, byteOffset, byteLength); handle 0 is an absent one.
-   * `params` and `operands` are copied before it returns. @throws whatever the op's check refuses
-   */
-  run(op: OpName, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void;
-  /**
-   * Enqueues one op, arguments as for `run`, to be executed `samples * inner` times, and gives the seconds of one
-   * execution for each sample, by the device's own clock around the kernel.
+   * Enqueues one op, to be executed `samples * inner` times, and gives the seconds of one execution for each sample, by the
+   * device's own clock around the kernel. `operands` as in a call block.
    */
   time(
     op: OpName,

@@ -3,6 +3,10 @@ import { addon } from '../binding.js';
 import { AnnealError } from '../errors.js';
 import { type Backend, type OpName, opNames } from './backend.js';
 
+/** The call block of native/bindings/context.h. */
+const HEAD_BYTES = 16;
+const PARAM_BYTES = 256;
+
 export function createCpuBackend(): Backend {
   const native = addon();
   const ids = new Map<OpName, number>(opNames.map((name, id) => [name, id]));
@@ -14,15 +18,28 @@ export function createCpuBackend(): Backend {
       `expected op ${opNames[differs]} at ${differs} in the addon, received ${compiled[differs]?.name}: the addon and the library are of different versions; rebuild with "npm rebuild anneal"`,
     );
   }
+  const memory = native.callBlock();
+  const head = new Uint32Array(memory, 0, HEAD_BYTES / 4);
   return {
     name: 'cpu',
+    block: {
+      params: {
+        u32: new Uint32Array(memory, HEAD_BYTES, PARAM_BYTES / 4),
+        i32: new Int32Array(memory, HEAD_BYTES, PARAM_BYTES / 4),
+        f32: new Float32Array(memory, HEAD_BYTES, PARAM_BYTES / 4),
+      },
+      operands: new Float64Array(memory, HEAD_BYTES + PARAM_BYTES),
+    },
     alloc: native.alloc,
     free: native.free,
     write: native.write,
     read: native.read,
     readSync: native.readSync,
-    run(op, params, operands, nIn, nOut) {
-      native.run(ids.get(op) ?? -1, params, operands, nIn, nOut);
+    run(op, nIn, nOut) {
+      head[0] = op;
+      head[1] = nIn;
+      head[2] = nOut;
+      native.submit();
     },
     time: (op, params, operands, nIn, nOut, { samples, inner, cold }) =>
       native.time(ids.get(op) ?? -1, params, operands, nIn, nOut, samples, inner, cold ? 1 : 0),

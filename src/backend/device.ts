@@ -6,8 +6,12 @@ import { createCpuBackend } from './cpu.js';
 
 const backends = new Map<DeviceName, Backend>();
 
+/** The one asked for last, which nearly always is the one asked for next. */
+let latest: Backend | undefined;
+
 /** The backend of a device, made on first use. @throws E_DEVICE */
 export function backendOf(name: DeviceName): Backend {
+  if (latest?.name === name) return latest;
   let backend = backends.get(name);
   if (backend === undefined) {
     if (name !== 'cpu')
@@ -15,6 +19,7 @@ export function backendOf(name: DeviceName): Backend {
     backend = createCpuBackend();
     backends.set(name, backend);
   }
+  latest = backend;
   return backend;
 }
 

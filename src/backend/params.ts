@@ -1,5 +1,5 @@
 // The codec of an op's parameter struct: the same bytes serve as the C++ struct, the CUDA argument and the WGSL uniform.
-import type { OpName } from './backend.js';
+import { type OpName, opNames, type WordViews } from './backend.js';
 
 export type ScalarType = 'u32' | 'i32' | 'f32';
 export type FieldSpec = ScalarType | readonly [ScalarType, number];
@@ -24,8 +24,12 @@ export interface FieldLayout {
 
 export interface ParamStruct<F extends Record<string, FieldSpec> = Record<string, FieldSpec>> {
   readonly op: OpName;
+  /** The op's place in `opNames`. */
+  readonly id: number;
   readonly bytes: number;
   readonly fields: readonly FieldLayout[];
+  /** Writes the encoded bytes to the first words of `to`. */
+  write(values: FieldValues<F>, to: WordViews): void;
   /** The encoded bytes. The array is reused: valid until the next call of this struct's `encode`. */
   encode(values: FieldValues<F>): Uint8Array;
   /** The values behind encoded bytes, as a recorded op holds them. */
@@ -47,18 +51,23 @@ export function struct<const F extends Record<string, FieldSpec>>(op: OpName, sp
   const buffer = new ArrayBuffer(offset);
   const views = { u32: new Uint32Array(buffer), i32: new Int32Array(buffer), f32: new Float32Array(buffer) };
   const bytes = new Uint8Array(buffer);
-  const encode = (values: FieldValues<F>): Uint8Array => {
-    for (const { name, type, offset: at, count } of fields) {
+  // On the path of every call. Integers of both signs have the same bits modulo 2^32.
+  const write = (values: FieldValues<F>, { i32, f32 }: WordViews): void => {
+    let at = 0;
+    for (const { name, type, count } of fields) {
       const value = values[name];
-      const view = views[type];
-      const first = at / 4;
-      if (typeof value === 'object') {
-        for (let i = 0; i < count; i++) view[first + i] = value[i] ?? 0;
+      if (typeof value !== 'object') {
+        if (type === 'f32') f32[at++] = Number(value ?? 0);
+        else i32[at++] = Number(value ?? 0);
+        for (let i = 1; i < count; i++) i32[at++] = 0;
       } else {
-        view[first] = Number(value ?? 0);
-        for (let i = 1; i < count; i++) view[first + i] = 0;
+        const words = type === 'f32' ? f32 : i32;
+        for (let i = 0; i < count; i++) words[at++] = i < value.length ? (value[i] ?? 0) : 0;
       }
     }
+  };
+  const encode = (values: FieldValues<F>): Uint8Array => {
+    write(values, views);
     return bytes;
   };
   const decode = (encoded: Uint8Array): DecodedValues<F> => {
@@ -73,5 +82,5 @@ export function struct<const F extends Record<string, FieldSpec>>(op: OpName, sp
     ]);
     return Object.fromEntries(values);
   };
-  return { op, bytes: offset, fields, encode, decode };
+  return { op, id: opNames.indexOf(op), bytes: offset, fields, write, encode, decode };
 }

@@ -1,6 +1,7 @@
 // What a call through the public API runs on its device: the ops it enqueues, with their parameters and operands, kept so
 // that each kernel can be verified and timed by itself.
-import type { Backend, Handle, OpName } from '../backend/backend.js';
+import { type Backend, type Handle, type OpName, opNames } from '../backend/backend.js';
+import { AnnealError } from '../errors.js';
 import type { Cost } from '../ops/cost.js';
 import { registry } from '../ops/registry.js';
 
@@ -36,7 +37,7 @@ export class Capture implements Disposable {
   }
 }
 
-/** The operand triples as `Backend.run` takes them. */
+/** The operand triples as in a call block. */
 export function encodeRefs(inputs: OpCall['inputs'], outputs: OpCall['outputs']): Float64Array {
   return Float64Array.from(
     [...inputs, ...outputs].flatMap((ref) => (ref === null ? [0, 0, 0] : [ref.handle, ref.byteOffset, ref.bytes])),
@@ -59,10 +60,14 @@ export function capture(backend: Backend, fn: () => void): Capture {
   const { run, free } = backend;
   const calls: OpCall[] = [];
   const held: Handle[] = [];
-  backend.run = (op, params, operands, nIn, nOut) => {
-    run(op, params, operands, nIn, nOut);
+  backend.run = (id, nIn, nOut) => {
+    run(id, nIn, nOut);
+    const { params, operands } = backend.block;
+    const op = opNames[id];
+    if (op === undefined) throw new AnnealError('E_INTERNAL', `capture: expected the id of an op, received ${id}`);
+    const words = params.u32.slice(0, registry[op].params.bytes / 4);
     const [inputs, outputs] = [decodeRefs(operands, 0, nIn), decodeRefs(operands, nIn, nOut)];
-    calls.push({ op, params: params.slice(), inputs, outputs });
+    calls.push({ op, params: new Uint8Array(words.buffer), inputs, outputs });
   };
   backend.free = (handle) => {
     held.push(handle);
@@ -74,6 +79,14 @@ export function capture(backend: Backend, fn: () => void): Capture {
     backend.free = free;
   }
   return new Capture(backend, calls, held);
+}
+
+/** Enqueues a call as it was captured. */
+export function runCall(backend: Backend, { op, params, inputs, outputs }: OpCall): void {
+  const { block } = backend;
+  new Uint8Array(block.params.u32.buffer, block.params.u32.byteOffset).set(params);
+  block.operands.set(encodeRefs(inputs, outputs));
+  backend.run(opNames.indexOf(op), inputs.length, outputs.length);
 }
 
 const bytesOf = (refs: OpCall['inputs']): number[] => refs.map((ref) => ref?.bytes ?? 0);

@@ -2,7 +2,7 @@
 import type { Backend, OpName } from '../backend/backend.js';
 import { cpuInfo, setInstructionSet } from '../backend/device.js';
 import { bounds, growth, sizesOf, termsOf, withChanges } from './bounds.js';
-import { encodeRefs, type OpCall, type OperandRef } from './capture.js';
+import { type OpCall, type OperandRef, runCall } from './capture.js';
 import { type Part, partsOf, take } from './parts.js';
 
 /** Operands on the host, as 4-byte items; null where absent. */
@@ -48,7 +48,7 @@ export async function referenceOf(
   try {
     const [ins, outs] = [place(inputs), place(outputs)];
     setInstructionSet('reference');
-    backend.run(op, params, encodeRefs(ins, outs), ins.length, outs.length);
+    runCall(backend, { op, params, inputs: ins, outputs: outs });
     return await download(backend, outs);
   } finally {
     setInstructionSet(isa);
@@ -154,6 +154,6 @@ export async function verifyCall(backend: Backend, call: OpCall): Promise<string
       if (ref) backend.write(ref.handle, ref.byteOffset, new Uint32Array(ref.bytes / 4).fill(0xffffffff));
   }
   const [ins, before] = [await download(backend, inputs), await download(backend, outputs)];
-  backend.run(op, params, encodeRefs(inputs, outputs), inputs.length, outputs.length);
+  runCall(backend, call);
   return findError(backend, call, ins, before, await download(backend, outputs));
 }

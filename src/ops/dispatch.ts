@@ -14,43 +14,49 @@ import type { DType } from '../tensor/dtype.js';
 import { formatShape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 
-const MAX_OPERANDS = 16;
-const operands = new Float64Array(3 * MAX_OPERANDS);
+type Operands = readonly (Tensor | null | undefined)[];
 
-function place(index: number, tensor: Tensor | null | undefined): void {
-  const at = 3 * index;
-  if (tensor === null || tensor === undefined) {
-    operands[at] = 0;
-    return;
-  }
-  operands[at] = tensor.storage.handle;
-  operands[at + 1] = tensor.byteOffset;
-  operands[at + 2] = tensor.byteLength;
-}
-
-/**
- * The operands as `Backend.run` takes them, and the device they share. The array is reused: valid until the next call.
- * @throws E_DEVICE, E_DISPOSED, E_ARGUMENT
- */
-export function encodeOperands(
-  op: OpName,
-  inputs: readonly (Tensor | null | undefined)[],
-  outputs: readonly (Tensor | null | undefined)[],
-): { backend: Backend; operands: Float64Array } {
+function backendFor(op: OpName, inputs: Operands, outputs: Operands): Backend {
   const backend = (outputs[0] ?? inputs[0])?.storage.backend;
   if (backend === undefined) throw new AnnealError('E_ARGUMENT', `${op}: expected at least one operand`);
-  let index = 0;
-  for (const list of [inputs, outputs]) {
-    for (const tensor of list) {
-      if (tensor && tensor.storage.backend !== backend) {
+  return backend;
+}
+
+/** Writes (handle, byteOffset, byteLength) of each tensor, from triple `first` on. @throws E_DEVICE, E_DISPOSED */
+function placeAll(op: OpName, backend: Backend, tensors: Operands, to: Float64Array, first: number): void {
+  let at = 3 * first;
+  for (const tensor of tensors) {
+    if (tensor === null || tensor === undefined) {
+      to[at] = 0;
+    } else {
+      const { storage } = tensor;
+      if (storage.backend !== backend) {
         throw new AnnealError(
           'E_DEVICE',
           `${op}: expected tensors on one device, received ${backend.name} and ${tensor.device}`,
         );
       }
-      place(index++, tensor);
+      to[at] = storage.handle;
+      to[at + 1] = tensor.byteOffset;
+      to[at + 2] = tensor.byteLength;
     }
+    at += 3;
   }
+}
+
+/**
+ * The operands as in a call block, and the device they share.
+ * @throws E_DEVICE, E_DISPOSED, E_ARGUMENT
+ */
+export function encodeOperands(
+  op: OpName,
+  inputs: Operands,
+  outputs: Operands,
+): { backend: Backend; operands: Float64Array } {
+  const backend = backendFor(op, inputs, outputs);
+  const operands = new Float64Array(3 * (inputs.length + outputs.length));
+  placeAll(op, backend, inputs, operands, 0);
+  placeAll(op, backend, outputs, operands, inputs.length);
   return { backend, operands };
 }
 
@@ -58,11 +64,15 @@ export function encodeOperands(
 export function dispatch<F extends Record<string, FieldSpec>>(
   params: ParamStruct<F>,
   values: FieldValues<F>,
-  inputs: readonly (Tensor | null | undefined)[],
-  outputs: readonly (Tensor | null | undefined)[],
+  inputs: Operands,
+  outputs: Operands,
 ): void {
-  const { backend } = encodeOperands(params.op, inputs, outputs);
-  backend.run(params.op, params.encode(values), operands, inputs.length, outputs.length);
+  const backend = backendFor(params.op, inputs, outputs);
+  const { block } = backend;
+  placeAll(params.op, backend, inputs, block.operands, 0);
+  placeAll(params.op, backend, outputs, block.operands, inputs.length);
+  params.write(values, block.params);
+  backend.run(params.id, inputs.length, outputs.length);
 }
 
 /** @throws E_DTYPE unless the tensor has one of the dtypes */

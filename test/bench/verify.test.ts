@@ -1,7 +1,7 @@
 // What the benchmark verifies before it times: that it finds planted errors, everywhere a kernel can make them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { OpName } from '../../src/backend/backend.js';
+import { type OpName, opNames } from '../../src/backend/backend.js';
 import { backendOf, cpuInfo } from '../../src/backend/device.js';
 import { bounds, sizesOf, withChanges } from '../../src/bench/bounds.js';
 import { loadBenchmark } from '../../src/bench/calls.js';
@@ -206,10 +206,10 @@ const relu: Work = { work: 'relu', group: 'memory', label: '', kind: 'elementwis
 /** Runs `fn` while each unary op but the reference's leaves a NaN in its result. */
 async function withWrongUnary<T>(fn: () => Promise<T>): Promise<T> {
   const { run } = backend;
-  backend.run = (op, params, operands, nIn, nOut) => {
-    run(op, params, operands, nIn, nOut);
-    if (op !== 'unary' || cpuInfo().isa === 'reference') return;
-    const [handle = 0, offset = 0] = operands.subarray(3 * nIn, 3 * nIn + 2);
+  backend.run = (id, nIn, nOut) => {
+    run(id, nIn, nOut);
+    if (opNames[id] !== 'unary' || cpuInfo().isa === 'reference') return;
+    const [handle = 0, offset = 0] = backend.block.operands.subarray(3 * nIn, 3 * nIn + 2);
     backend.write(handle, offset + 4 * 17, Float32Array.of(Number.NaN));
   };
   try {

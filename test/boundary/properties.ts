@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
 import fc from 'fast-check';
-import { opInfo, raw } from '../support/raw.js';
+import { callBlock, opInfo, raw } from '../support/raw.js';
 import { accepted, opProperty } from './op_property.js';
 import { completed, publicOps, publicProperty } from './public_property.js';
 import { expectRefusal, isRefusal } from './refusal.js';
@@ -96,7 +96,7 @@ function withBuffer(body: (handle: number) => void): void {
 
 // A setThreads or setIsa that is accepted would slow what follows; they have properties of their own below.
 for (const name of Object.keys(raw) as Name[]) {
-  if (name === 'setThreads' || name === 'setIsa') continue;
+  if (name === 'setThreads' || name === 'setIsa' || name === 'submit') continue;
   property(
     `${name} with any arguments`,
     300,
@@ -107,7 +107,7 @@ for (const name of Object.keys(raw) as Name[]) {
       if (name === 'alloc') raw.free(Number(result.value));
       else
         assert.ok(
-          ['memory', 'trim', 'ops', 'device', 'sync', 'wait'].includes(name),
+          ['memory', 'trim', 'ops', 'device', 'sync', 'wait', 'callBlock'].includes(name),
           `${name} accepted ${args.length} arguments`,
         );
       await result.value;
@@ -235,6 +235,25 @@ property(
       // No handle is live: only an op whose operands are all absent or empty can be accepted.
       attempt('run', [op, ...args]);
       attempt('run', [op, new Uint8Array(raw.ops()[op]?.paramBytes ?? 0), Float64Array.from(numbers), nIn, nOut]);
+      attempt('wait', []);
+    },
+  ),
+);
+
+property(
+  'submit refuses a call block that makes no sense',
+  500,
+  fc.property(
+    fc.array(fc.oneof(fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.integer({ min: 0, max: 40 })), { maxLength: 4 }),
+    fc.uint8Array({ maxLength: 256 }),
+    fc.array(fc.oneof(oddNumber, fc.double()), { maxLength: 48 }),
+    fc.array(hostile, { maxLength: 3 }),
+    (head, params, operands, args) => {
+      callBlock.head.set(head);
+      callBlock.params.set(params);
+      callBlock.operands.set(operands);
+      // As above: no handle is live.
+      attempt('submit', args);
       attempt('wait', []);
     },
   ),

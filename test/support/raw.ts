@@ -29,3 +29,18 @@ export function encodeParams(info: OpInfo, params: Readonly<Record<string, numbe
   }
   return bytes;
 }
+
+/** The memory from which `raw.submit` takes a call. */
+export const callBlock = {
+  head: new Uint32Array(raw.callBlock(), 0, 4),
+  params: new Uint8Array(raw.callBlock(), 16, 256),
+  operands: new Float64Array(raw.callBlock(), 272, 48),
+};
+
+/** As `raw.run`, by way of the call block. */
+export function submitCall(op: number, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void {
+  callBlock.head.set([op, nIn, nOut]);
+  callBlock.params.set(params.subarray(0, 256));
+  callBlock.operands.set(operands.subarray(0, 48));
+  raw.submit();
+}
