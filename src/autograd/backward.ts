@@ -3,7 +3,7 @@ import { AnnealError } from '../errors.js';
 import { onesLike, zerosLike } from '../ops/creation.js';
 import { add, addInto } from '../ops/elementwise/elementwise.js';
 import { copyInto } from '../ops/strided_copy/strided_copy.js';
-import { keep, scope } from '../tensor/scope.js';
+import { innermost, keep, scope } from '../tensor/scope.js';
 import { formatShape, sameShape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { checkGradients, enableGrad, type Node, noGrad, ruleOf } from './tape.js';
@@ -24,13 +24,14 @@ function collect(root: Node, stops: ReadonlySet<Tensor>): Node[] {
   const seen = new Set<Node>([root]);
   const open = [root];
   for (let node = open.pop(); node; node = open.pop()) {
-    node.parents.forEach((parent, i) => {
+    for (let i = 0; i < node.parents.length; i++) {
+      const parent = node.parents[i];
       const input = node.inputs[i];
       if (parent && input && !stops.has(input) && !seen.has(parent)) {
         seen.add(parent);
         open.push(parent);
       }
-    });
+    }
   }
   return [...seen].sort((a, b) => b.id - a.id);
 }
@@ -44,22 +45,54 @@ function asGradient(op: string, tensor: Tensor): Gradient {
   throw new AnnealError('E_DTYPE', `backward: expected an f32 gradient from ${op}, received ${tensor.dtype}`);
 }
 
-/** A rule's gradients, as views that are the walk's alone: whatever else the rule made is disposed. */
-function applyRule(node: Node, dy: Gradient, createGraph: boolean): readonly (Gradient | null)[] {
+/** Where a leaf's first gradient may be written at once: its slot in an optimizer's arena. */
+function placeFor(node: Node, i: number): Gradient | null {
+  const input = node.inputs[i];
+  if (!input || node.parents[i] || input.gradSlot === null || input.grad !== null) return null;
+  return node.inputs.indexOf(input) === node.inputs.lastIndexOf(input) ? input.gradSlot : null;
+}
+
+/**
+ * A rule's gradients, which are the walk's alone, or the place it was given for one: whatever else the rule made is
+ * disposed.
+ */
+function applyRule(node: Node, dy: Gradient, createGraph: boolean, inPlace: boolean): readonly (Gradient | null)[] {
   const rule = ruleOf(node);
-  const needs = node.inputs.map((input) => input?.requiresGrad ?? false);
-  const run = () => {
-    const results = rule(dy, needs);
+  const needs: boolean[] = [];
+  const places: (Gradient | null)[] = [];
+  for (let i = 0; i < node.inputs.length; i++) {
+    needs.push(node.inputs[i]?.requiresGrad ?? false);
+    places.push(inPlace && needs[i] ? placeFor(node, i) : null);
+  }
+  const run = (own: (gradient: Gradient, i: number) => Gradient): (Gradient | null)[] => {
+    const results = rule(dy, needs, places);
     checkGradients(node, results);
-    return results.map((result, i) => (result === null || !needs[i] ? null : asGradient(node.op, result)));
+    const gradients: (Gradient | null)[] = [];
+    for (let i = 0; i < results.length; i++) {
+      const result = results[i];
+      gradients.push(result && needs[i] ? own(asGradient(node.op, result), i) : null);
+    }
+    return gradients;
   };
-  if (createGraph) return enableGrad(run);
-  return noGrad(() => scope(() => run().map((gradient) => gradient?.view(gradient.shape) ?? null)));
+  if (createGraph) return enableGrad(() => run((gradient) => gradient));
+  return noGrad(() =>
+    scope(() => {
+      const scoped = innermost();
+      const taken = new Set<Gradient>();
+      return run((gradient, i) => {
+        if (gradient === places[i]) return gradient;
+        // What the rule made leaves its scope as it is; what it was given, or gives twice, as a view.
+        const fresh = gradient.owner === scoped && !taken.has(gradient);
+        taken.add(gradient);
+        return fresh ? gradient : gradient.view(gradient.shape);
+      });
+    }),
+  );
 }
 
 /**
  * Walks the tape from `output` with gradient `seed`, of which it takes possession, and hands gradients to `leaf` at
- * leaves and at `stops`.
+ * leaves and at `stops`. With `inPlace`, the first gradient of a leaf that has a slot may come in that slot.
  */
 function walk(
   output: Tensor,
@@ -67,6 +100,7 @@ function walk(
   options: BackwardOptions,
   leaf: (tensor: Tensor, gradient: Gradient) => void,
   stops: ReadonlySet<Tensor> = nowhere,
+  inPlace = false,
 ): void {
   const { createGraph = false, retainGraph = createGraph } = options;
   const drop = (gradient: Gradient): void => {
@@ -87,17 +121,19 @@ function walk(
     const dy = pending.get(node);
     if (dy === undefined) continue;
     pending.delete(node);
-    applyRule(node, dy, createGraph).forEach((gradient, i) => {
+    const gradients = applyRule(node, dy, createGraph, inPlace && !createGraph);
+    for (let i = 0; i < gradients.length; i++) {
+      const gradient = gradients[i];
       const input = node.inputs[i];
       const parent = node.parents[i];
-      if (!gradient || !input) return;
+      if (!gradient || !input) continue;
       if (!parent || stops.has(input)) {
         leaf(input, gradient);
-        return;
+        continue;
       }
       const other = pending.get(parent);
       pending.set(parent, other === undefined ? gradient : sum(other, gradient));
-    });
+    }
     drop(dy);
     if (!retainGraph) {
       node.backward = null;
@@ -133,7 +169,9 @@ function seedFor(op: string, output: Tensor, seed: Tensor | undefined): Gradient
 
 /** Adds a gradient to a leaf's `grad`, of which the leaf takes possession, or to its slot in an optimizer's arena. */
 function accumulate(tensor: Tensor, gradient: Gradient, createGraph: boolean): void {
-  if (tensor.gradSlot !== null) {
+  if (gradient === tensor.gradSlot) {
+    tensor.grad = gradient;
+  } else if (tensor.gradSlot !== null) {
     if (tensor.grad === null) copyInto(tensor.gradSlot, gradient);
     else addInto(tensor.gradSlot, gradient);
     tensor.grad = tensor.gradSlot;
@@ -157,8 +195,13 @@ function accumulate(tensor: Tensor, gradient: Gradient, createGraph: boolean): v
 export function backward(output: Tensor, seed?: Tensor, options: BackwardOptions = {}): void {
   const { createGraph = false } = options;
   const run = (): void =>
-    walk(output, seedFor('backward', output, seed), options, (tensor, gradient) =>
-      accumulate(tensor, gradient, createGraph),
+    walk(
+      output,
+      seedFor('backward', output, seed),
+      options,
+      (tensor, gradient) => accumulate(tensor, gradient, createGraph),
+      nowhere,
+      true,
     );
   if (createGraph) run();
   else scope(run);

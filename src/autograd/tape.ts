@@ -7,9 +7,14 @@ import type { Tensor } from '../tensor/tensor.js';
 /**
  * The backward rule of one op call: the gradients with respect to its inputs, given that with respect to its output.
  * `needs[i]` tells whether input i wants one; null where it does not. Rules are made of ops, so that they can be
- * differentiated again.
+ * differentiated again. `places[i]`, where there is one, is memory for the gradient of input i: a rule may write it there
+ * and return that very tensor, which spares a copy into an optimizer's arena.
  */
-export type Backward = (dy: Tensor<'f32'>, needs: readonly boolean[]) => readonly (Tensor | null)[];
+export type Backward = (
+  dy: Tensor<'f32'>,
+  needs: readonly boolean[],
+  places: readonly (Tensor<'f32'> | null)[],
+) => readonly (Tensor | null)[];
 
 interface Saved {
   readonly tensor: Tensor;
@@ -69,19 +74,23 @@ export function record<T extends Tensor>(
   backward: Backward,
   options: RecordOptions = {},
 ): T {
-  if (!enabled || !inputs.some((input) => input?.requiresGrad)) return output;
-  const saved = options.saved ?? [...inputs.filter((input) => input !== null), output];
+  if (!records(inputs)) return output;
+  const parents: (Node | null)[] = [];
+  for (const input of inputs) parents.push(input?.node ?? null);
+  const saved: Saved[] = [];
+  for (const tensor of options.saved ?? [...inputs, output]) {
+    if (tensor !== null) saved.push({ tensor, version: tensor.storage.version });
+  }
   output.requiresGrad = true;
-  output.node = {
-    id: ++nodes,
-    op,
-    inputs,
-    parents: inputs.map((input) => input?.node ?? null),
-    shape: output.shape,
-    backward,
-    saved: saved.map((tensor) => ({ tensor, version: tensor.storage.version })),
-  };
+  output.node = { id: ++nodes, op, inputs, parents, shape: output.shape, backward, saved };
   return output;
+}
+
+/** Whether a result of these inputs goes on the tape: to spare what only `record` needs. */
+export function records(inputs: readonly (Tensor | null)[]): boolean {
+  if (!enabled) return false;
+  for (const input of inputs) if (input?.requiresGrad) return true;
+  return false;
 }
 
 /** The backward rule of a node that is about to run. @throws E_ARGUMENT when it was let go or a value was overwritten */
@@ -117,7 +126,8 @@ export function checkGradients(node: Node, gradients: readonly (Tensor | null)[]
       `backward: expected ${node.inputs.length} gradients from ${node.op}, received ${gradients.length}`,
     );
   }
-  gradients.forEach((gradient, i) => {
+  for (let i = 0; i < gradients.length; i++) {
+    const gradient = gradients[i];
     const input = node.inputs[i];
     if (gradient && input && !sameShape(gradient.shape, input.shape)) {
       throw new AnnealError(
@@ -125,5 +135,5 @@ export function checkGradients(node: Node, gradients: readonly (Tensor | null)[]
         `backward: expected the gradient of input ${i} of ${node.op} to have shape ${formatShape(input.shape)}, received ${formatShape(gradient.shape)}`,
       );
     }
-  });
+  }
 }

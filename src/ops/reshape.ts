@@ -2,7 +2,7 @@
 import { record } from '../autograd/tape.js';
 import { AnnealError } from '../errors.js';
 import type { DType } from '../tensor/dtype.js';
-import { formatShape, type Shape, sizeOf } from '../tensor/shape.js';
+import { formatShape, type Shape, sameShape, sizeOf } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /**
@@ -10,6 +10,7 @@ import type { Tensor } from '../tensor/tensor.js';
  * memory with x. @throws E_SHAPE when the sizes differ
  */
 export function reshape<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
+  if (sameShape(x.shape, shape)) return record('reshape', x.view(x.shape), [x], (dy) => [dy], { saved: [] });
   const wildcards = shape.filter((dim) => dim === -1).length;
   const rest = sizeOf(shape.filter((dim) => dim !== -1));
   const dims = shape.map((dim) => (dim === -1 ? x.size / rest : dim));

@@ -2,16 +2,21 @@
 import { AnnealError } from '../errors.js';
 import type { Tensor } from './tensor.js';
 
-const stack: Set<Tensor>[] = [];
+/** One open scope: the tensors made in it, of which some may have left it since. */
+export class Owner {
+  readonly made: Tensor[] = [];
+}
 
-/** Called for each tensor made: the innermost scope owns it. */
-export function enroll(tensor: Tensor): void {
-  stack[stack.length - 1]?.add(tensor);
+const stack: Owner[] = [];
+
+/** The innermost open scope, which owns what is made now; null outside of all. */
+export function innermost(): Owner | null {
+  return stack[stack.length - 1] ?? null;
 }
 
 /** Takes a tensor out of every open scope: it lives until it is disposed by hand or collected. Returns it. */
 export function keep<T extends Tensor>(tensor: T): T {
-  for (const owned of stack) owned.delete(tensor);
+  tensor.moveTo(null);
   return tensor;
 }
 
@@ -36,9 +41,9 @@ export function defineTensorTest(test: (value: unknown) => value is Tensor): voi
  * objects), which go to the enclosing scope, and those passed to `keep`. @throws E_ARGUMENT when `fn` is asynchronous
  */
 export function scope<T>(fn: () => T): T {
-  const owned = new Set<Tensor>();
-  stack.push(owned);
-  let survivors: Set<Tensor> = new Set();
+  const owner = new Owner();
+  const outer = innermost();
+  stack.push(owner);
   try {
     const result = fn();
     if (result instanceof Promise) {
@@ -48,13 +53,10 @@ export function scope<T>(fn: () => T): T {
         'scope: expected a synchronous function, received one that returns a promise',
       );
     }
-    survivors = new Set(tensorsIn(result, isTensor));
+    for (const tensor of tensorsIn(result, isTensor)) if (tensor.owner === owner) tensor.moveTo(outer);
     return result;
   } finally {
     stack.pop();
-    for (const tensor of owned) {
-      if (survivors.has(tensor)) enroll(tensor);
-      else tensor.dispose();
-    }
+    for (const tensor of owner.made) if (tensor.owner === owner) tensor.dispose();
   }
 }

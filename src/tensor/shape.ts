@@ -16,12 +16,17 @@ export function formatShape(shape: Shape): string {
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((dim, i) => dim === b[i]);
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** @throws E_SHAPE unless each dimension is an integer in [0, 2^32) and the size is below 2^53 */
 export function checkShape(op: string, shape: Shape): void {
+  let size = 1;
   for (const dim of shape) {
+    size *= dim;
     if (!Number.isInteger(dim) || dim < 0 || dim > LARGEST_DIM) {
       throw new AnnealError(
         'E_SHAPE',
@@ -29,7 +34,7 @@ export function checkShape(op: string, shape: Shape): void {
       );
     }
   }
-  if (!Number.isSafeInteger(sizeOf(shape))) {
+  if (!Number.isSafeInteger(size)) {
     throw new AnnealError('E_SHAPE', `${op}: expected fewer than 2^53 elements, received ${formatShape(shape)}`);
   }
 }
@@ -54,7 +59,8 @@ export function normalizeAxes(op: string, axes: number | readonly number[] | und
 }
 
 /** NumPy's broadcasting: aligned from the last dimension, 1 stretches. @throws E_SHAPE */
-export function broadcastShapes(op: string, a: Shape, b: Shape): number[] {
+export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
+  if (sameShape(a, b)) return a;
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const x = a[i - rank + a.length] ?? 1;

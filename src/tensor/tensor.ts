@@ -5,13 +5,15 @@ import type { Backend, DeviceName } from '../backend/backend.js';
 import { backendOf, defaultDevice } from '../backend/device.js';
 import { AnnealError } from '../errors.js';
 import { type DType, dtypeOf, type HostArray, hostArray, itemBytes, type TypedArrayOf } from './dtype.js';
-import { defineTensorTest, enroll } from './scope.js';
+import { defineTensorTest, innermost, type Owner } from './scope.js';
 import { checkShape, formatShape, type Shape, sameShape, sizeOf } from './shape.js';
 import { Storage } from './storage.js';
 
 /** What a finalizer needs to free a tensor that nobody disposed: it must not reference the tensor itself. */
 interface Claim {
   storage: Storage | null;
+  /** Whether the finalizer knows it. */
+  watched: boolean;
 }
 
 let live = 0;
@@ -45,7 +47,9 @@ export class Tensor<D extends DType = DType> {
   node: Node | null = null;
   /** A place for the gradient to be written to, for parameters that live in an optimizer's arena. */
   gradSlot: Tensor<'f32'> | null = null;
-  #claim: Claim;
+  /** The scope that will dispose this tensor; null when none will. */
+  owner: Owner | null = null;
+  readonly #claim: Claim;
   #offset: number;
 
   /** Views `storage`, taking over one reference to it. */
@@ -55,10 +59,20 @@ export class Tensor<D extends DType = DType> {
     this.dtype = dtype;
     this.size = sizeOf(shape);
     this.#offset = offset;
-    this.#claim = { storage };
+    this.#claim = { storage, watched: false };
     live++;
-    finalizers.register(this, this.#claim, this.#claim);
-    enroll(this);
+    this.moveTo(innermost());
+  }
+
+  /** Hands the tensor to a scope, or to none: then the finalizer watches it, which costs more than the rest of a tensor. */
+  moveTo(owner: Owner | null): void {
+    this.owner = owner;
+    if (owner !== null) {
+      owner.made.push(this);
+    } else if (!this.#claim.watched && this.#claim.storage !== null) {
+      this.#claim.watched = true;
+      finalizers.register(this, this.#claim, this.#claim);
+    }
   }
 
   /** The memory behind this tensor. @throws E_DISPOSED */
@@ -198,7 +212,7 @@ export class Tensor<D extends DType = DType> {
   /** Lets go of the memory now. Calling it again does nothing. */
   dispose(): void {
     if (this.#claim.storage === null) return;
-    finalizers.unregister(this.#claim);
+    if (this.#claim.watched) finalizers.unregister(this.#claim);
     surrender(this.#claim);
     this.node = null;
   }

@@ -1,5 +1,5 @@
 // Elementwise functions of two tensors, with NumPy's broadcasting. Either may be a number.
-import { type Backward, record } from '../../autograd/tape.js';
+import { type Backward, record, records } from '../../autograd/tape.js';
 import { AnnealError } from '../../errors.js';
 import { dtypeCodes } from '../../tensor/dtype.js';
 import { broadcastShapes, formatShape, type Shape, sameShape } from '../../tensor/shape.js';
@@ -9,7 +9,7 @@ import { sumTo } from '../reduce/sum_to.js';
 import { reshape } from '../reshape.js';
 import { cast } from './cast.js';
 import { binaryGrads } from './elementwise.grad.js';
-import { type BinaryName, binaryCode, binaryParams, broadcastLoops } from './params.js';
+import { type BinaryName, binaryCode, binaryParams, pairLoops } from './params.js';
 import { powScalar, type UnaryConstants } from './unary.js';
 
 export type Operand = Tensor | number;
@@ -42,6 +42,15 @@ export function promote(op: string, ...operands: readonly Operand[]): { dtype: '
   };
 }
 
+function promotePair(op: string, a: Operand, b: Operand): { dtype: 'f32' | 'i32'; a: Operand; b: Operand } {
+  // A number takes the tensor's type if that is f32.
+  const floats = (operand: Operand): boolean => typeof operand === 'number' || operand.dtype === 'f32';
+  const some = typeof a === 'number' ? b : a;
+  if (typeof some !== 'number' && some.dtype === 'f32' && floats(a) && floats(b)) return { dtype: 'f32', a, b };
+  const { dtype, operands } = promote(op, a, b);
+  return { dtype, a: operands[0] ?? a, b: operands[1] ?? b };
+}
+
 export function shapeOf(operand: Operand): Shape {
   return typeof operand === 'number' ? scalarShape : operand.shape;
 }
@@ -54,7 +63,7 @@ function run(
   out: Tensor,
   { alpha = 0, beta = 0 }: UnaryConstants,
 ): void {
-  const { dims, strides } = broadcastLoops(name, out.shape, [shapeOf(a), shapeOf(b)]);
+  const { dims, strides } = pairLoops(name, out.shape, shapeOf(a), shapeOf(b));
   const scalar = typeof a === 'number' ? a : typeof b === 'number' ? b : 0;
   dispatch(
     binaryParams,
@@ -94,15 +103,14 @@ function binary(
   if (typeof some === 'number') {
     throw new AnnealError('E_ARGUMENT', `${name}: expected at least one tensor, received two numbers`);
   }
-  const { dtype, operands } = promote(name, left, right);
-  const [a = left, b = right] = operands;
+  const { dtype, a, b } = promotePair(name, left, right);
   const shape = broadcastShapes(name, shapeOf(a), shapeOf(b));
   const out = empty(shape, result ?? dtype, some.device);
   run(name, dtype, a, b, out, constants);
   const rule = binaryGrads[name];
-  if (rule === undefined) return out;
+  const inputs = [typeof a === 'number' ? null : a, typeof b === 'number' ? null : b];
+  if (rule === undefined || !records(inputs)) return out;
   const { alpha = 0, beta = 0 } = constants;
-  const inputs = [a, b].map((operand) => (typeof operand === 'number' ? null : operand));
   const gradient = (side: 'a' | 'b', dy: Tensor): Tensor | null => rule[side]?.(dy, a, b, out, { alpha, beta }) ?? null;
   const to = (g: Tensor | null, operand: Operand): Tensor | null =>
     g === null || typeof operand === 'number' ? null : sumTo(g, operand.shape);

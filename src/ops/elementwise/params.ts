@@ -1,7 +1,7 @@
 // Parameter structs of the elementwise ops (kernels/elementwise/elementwise.h) and the broadcasting they share.
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
-import { formatShape, type Shape } from '../../tensor/shape.js';
+import { formatShape, type Shape, sameShape, sizeOf } from '../../tensor/shape.js';
 
 const MAX_RANK = 6;
 
@@ -122,8 +122,22 @@ export const binaryCode = new Map<BinaryName, number>(binaryCodes.map((name, i) 
 
 /** The loops of a broadcasting op: dimensions, and for each operand its strides in elements, 0 where it is stretched. */
 export interface Loops {
-  readonly dims: number[];
-  readonly strides: number[][];
+  readonly dims: readonly number[];
+  readonly strides: readonly (readonly number[])[];
+}
+
+const unit: readonly number[] = [1];
+const still: readonly number[] = [0];
+const none: readonly number[] = [];
+
+/** `broadcastLoops` of two operands; at once where each has the result's shape or a single item, as nearly all have. */
+export function pairLoops(op: string, shape: Shape, a: Shape, b: Shape): Loops {
+  const fullA = sameShape(a, shape);
+  const fullB = sameShape(b, shape);
+  if (!(fullA || sizeOf(a) === 1) || !(fullB || sizeOf(b) === 1)) return broadcastLoops(op, shape, [a, b]);
+  const size = sizeOf(shape);
+  if (size === 1) return { dims: none, strides: [none, none] };
+  return { dims: [size], strides: [fullA ? unit : still, fullB ? unit : still] };
 }
 
 /**

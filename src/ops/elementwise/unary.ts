@@ -1,5 +1,5 @@
 // Elementwise functions of one tensor.
-import { record } from '../../autograd/tape.js';
+import { record, records } from '../../autograd/tape.js';
 import { AnnealError } from '../../errors.js';
 import { type DType, dtypeCodes } from '../../tensor/dtype.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
@@ -16,11 +16,23 @@ export interface UnaryConstants {
 function unary<D extends DType>(name: UnaryName, x: Tensor, dtype: D, constants: UnaryConstants = {}): Tensor<D> {
   const { alpha = 0, beta = 0 } = constants;
   const out = empty(x.shape, dtype, x.device);
-  const integers = x.dtype === 'i32' ? { intAlpha: alpha, intBeta: beta } : {};
-  const code = unaryCode.get(name) ?? 0;
-  dispatch(unaryParams, { code, dtype: dtypeCodes[x.dtype], count: x.size, alpha, beta, ...integers }, [x], [out]);
+  const isInteger = x.dtype === 'i32';
+  dispatch(
+    unaryParams,
+    {
+      code: unaryCode.get(name) ?? 0,
+      dtype: dtypeCodes[x.dtype],
+      count: x.size,
+      alpha,
+      beta,
+      intAlpha: isInteger ? alpha : 0,
+      intBeta: isInteger ? beta : 0,
+    },
+    [x],
+    [out],
+  );
   const rule = unaryGrads[name];
-  if (rule === undefined) return out;
+  if (rule === undefined || !records([x])) return out;
   return record(name, out, [x], (dy) => [rule.backward(dy, x, out, { alpha, beta })], {
     saved: rule.saves === 'x' ? [x] : rule.saves === 'y' ? [out] : [],
   });

@@ -105,6 +105,20 @@ export function sum<D extends DType>(x: Tensor<D>, axes?: Axes, options: ReduceO
   return reduce('sum', x, x.dtype, axes, options, (_x, _out, reduction) => sumBackward(x.shape, reduction, 1));
 }
 
+/** The sum of an f32 tensor over its first `lead` axes, into `out` and off the tape. Returns `out`. */
+export function sumLeadingInto(out: Tensor<'f32'>, x: Tensor, lead: number): Tensor<'f32'> {
+  expectDType('sum', 'x', x, 'f32');
+  const { dims, axes } = collapse(x.shape, new Set(Array.from({ length: lead }, (_, i) => i)));
+  dispatch(
+    reduceParams,
+    { code: codes.indexOf('sum'), dtype: dtypeCodes.f32, rank: dims.length, dims, axes },
+    [x],
+    [out],
+  );
+  out.storage.version++;
+  return out;
+}
+
 /** The mean over axes of an f32 tensor. NaN over nothing. */
 export function mean(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor<'f32'> {
   expectDType('mean', 'x', x, 'f32');

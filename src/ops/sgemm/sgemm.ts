@@ -1,5 +1,5 @@
 // Matrix products (kernels/sgemm/sgemm.h).
-import { record } from '../../autograd/tape.js';
+import { record, records } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
 import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from '../../tensor/shape.js';
@@ -8,7 +8,7 @@ import { activationCode, type FusedActivation } from '../activation.js';
 import { dispatch, expectDType } from '../dispatch.js';
 import { broadcastTo } from '../elementwise/binary.js';
 import { reshape } from '../reshape.js';
-import { matmulRule } from './sgemm.grad.js';
+import { type MatmulForm, matmulRule } from './sgemm.grad.js';
 
 export const sgemmParams = struct('sgemm', {
   batch: 'u32',
@@ -40,7 +40,8 @@ export interface LinearOptions {
 
 /** The last two dimensions, swapped where the operand is transposed. */
 function matrixOf(name: string, x: Tensor, transposed: boolean): readonly [rows: number, columns: number] {
-  const [rows, columns] = x.shape.slice(-2);
+  const rows = x.shape[x.shape.length - 2];
+  const columns = x.shape[x.shape.length - 1];
   if (rows === undefined || columns === undefined) {
     throw new AnnealError(
       'E_SHAPE',
@@ -62,6 +63,17 @@ function stretch(x: Tensor, batch: Shape): Tensor {
  * NumPy's rules. f32. @throws E_SHAPE, E_DTYPE, E_ARGUMENT
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor<'f32'> {
+  return multiply(a, b, options);
+}
+
+/** As `matmul` of two matrices, into `out` [M,N] and off the tape. Returns `out`. */
+export function matmulInto(out: Tensor<'f32'>, a: Tensor, b: Tensor, options: MatmulOptions): Tensor<'f32'> {
+  multiply(a, b, options, out);
+  out.storage.version++;
+  return out;
+}
+
+function multiply(a: Tensor, b: Tensor, options: MatmulOptions, out?: Tensor<'f32'>): Tensor<'f32'> {
   const { transposeA = false, transposeB = false, bias = null, activation = 'none' } = options;
   expectDType('matmul', 'a', a, 'f32');
   expectDType('matmul', 'b', b, 'f32');
@@ -80,6 +92,12 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
     }
   }
   const code = activationCode('matmul', activation);
+  if (a.rank === 2 && b.rank === 2) {
+    const y = out ?? empty([m, n], 'f32', a.device);
+    const values = { batch: 1, m, n, k, transA: transposeA, transB: transposeB, activation: code };
+    dispatch(sgemmParams, values, [a, b, bias], [y]);
+    return out === undefined ? recorded(y, a, b, bias, { transposeA, transposeB, activation }) : y;
+  }
   const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
   const shape = [...batch, m, n];
 
@@ -107,10 +125,14 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
     [left, right, bias],
     [y],
   );
-  const saved = activation === 'none' ? [left, right] : [left, right, y];
-  return record('matmul', y, [left, right, bias], matmulRule(left, right, y, { transposeA, transposeB, activation }), {
-    saved,
-  });
+  return recorded(y, left, right, bias, { transposeA, transposeB, activation });
+}
+
+function recorded(y: Tensor<'f32'>, a: Tensor, b: Tensor, bias: Tensor | null, form: MatmulForm): Tensor<'f32'> {
+  const inputs = [a, b, bias];
+  if (!records(inputs)) return y;
+  const saved = form.activation === 'none' ? [a, b] : [a, b, y];
+  return record('matmul', y, inputs, matmulRule(a, b, y, form), { saved });
 }
 
 /**
