@@ -3,11 +3,10 @@
 #include "../common/simd.h"
 #include "depthwise_conv2d.h"
 #include "row_kernel.h"
+#include "weight_kernel.h"
 
 namespace anneal::ANNEAL_ISA {
 namespace {
-
-using Params = DepthwiseConv2dParams;
 
 constexpr int64_t kTaskWork = 1 << 16;   // multiply-adds below which a second thread costs more than it saves
 constexpr int64_t kWeightChunks = 32;    // most partial sums of dw
@@ -72,96 +71,6 @@ template <class F> static inline void eachWindowRow(const Params& p, int64_t n, 
 
 static inline double rowWork(const Params& p, double width) {
   return width * p.c * p.m * smaller(p.kh, p.h) * smaller(p.kw, p.w);
-}
-
-// ---- backward-weight ----
-
-// partial[t] += sum over j in [lo, hi) of source[j * step + t * dilation] * dy[j], in pixels, for kTaps taps and
-// kVectors vectors of channels. With `keep` < kLanes only the last `keep` lanes are added: the others are done already.
-template <int kTaps, int kVectors>
-static inline void accumulateTaps(const float* source, int64_t offset, int64_t step, int64_t dilation, const float* dy,
-                                  int64_t lo, int64_t hi, int64_t channels, int64_t keep, float* partial) {
-  if (lo >= hi) return;
-  vf acc[kTaps][kVectors] = {};
-  for (int64_t j = lo; j < hi; ++j) {
-    const float* s = source + (j * step * channels + offset);
-    for (int v = 0; v < kVectors; ++v) {
-      const vf d = load(dy + j * channels + v * kLanes);
-      for (int t = 0; t < kTaps; ++t) acc[t][v] += load(s + t * dilation * channels + v * kLanes) * d;
-    }
-  }
-  alignas(64) int32_t lane[kLanes];
-  for (int i = 0; i < kLanes; ++i) lane[i] = i;
-  const vi wanted = loadi(lane) >= splati(static_cast<int32_t>(kLanes - keep));
-  for (int t = 0; t < kTaps; ++t)
-    for (int v = 0; v < kVectors; ++v) {
-      float* to = partial + t * channels + v * kLanes;
-      store(to, load(to) + (wanted ? acc[t][v] : vf{}));
-    }
-}
-
-template <int kCount> struct Vectors {
-  static constexpr int count = kCount;
-};
-
-// The output pixels whose tap kx lies inside the source.
-struct Span {
-  int64_t lo, hi;
-};
-static inline Span insideSpan(const Params& p, int64_t kx) {
-  const int64_t offset = kx * p.dilationW - p.padLeft, step = p.strideW;
-  const int64_t lo = offset < 0 ? smaller(ceilDiv(-offset, step), p.ow) : 0;
-  const int64_t end = offset < p.w ? (p.w - 1 - offset) / step + 1 : 0;
-  return {lo, clamp(end, lo, p.ow)};
-}
-
-// Taps kx .. kx + kTaps - 1 of one row, channels from c on: together where all taps lie inside, else one by one.
-template <int kTaps, int kVectors>
-static inline void accumulateGroup(const Params& p, const float* source, const float* dy, int64_t kx, int64_t c,
-                                   int64_t keep, float* partial) {
-  const int64_t channels = static_cast<int64_t>(p.c) * p.m, step = p.strideW, dilation = p.dilationW;
-  const auto offset = [&](int64_t k) { return (k * dilation - p.padLeft) * channels + c; };
-  float* to = partial + kx * channels + c;
-  const int64_t lo = insideSpan(p, kx).lo, end = insideSpan(p, kx + kTaps - 1).hi, hi = end > lo ? end : lo;
-  accumulateTaps<kTaps, kVectors>(source, offset(kx), step, dilation, dy + c, lo, hi, channels, keep, to);
-  if (kTaps == 1) return;
-  for (int t = 0; t < kTaps; ++t) {
-    const Span span = insideSpan(p, kx + t);
-    const auto edge = [&](int64_t from, int64_t until) {
-      accumulateTaps<1, kVectors>(source, offset(kx + t), step, dilation, dy + c, from, until, channels, keep,
-                                  to + t * channels);
-    };
-    edge(span.lo, smaller(lo, span.hi));
-    edge(span.lo > hi ? span.lo : hi, span.hi);
-  }
-}
-
-// Adds the products of one row of x and one of dy, for all kx, to partial [kw][channels].
-static inline void accumulateRow(const Params& p, const float* source, const float* dy, float* partial) {
-  const int64_t channels = static_cast<int64_t>(p.c) * p.m;
-  if (channels < kLanes) {
-    for (int64_t kx = 0; kx < p.kw; ++kx) {
-      const Span span = insideSpan(p, kx);
-      for (int64_t c = 0; c < channels; ++c) {
-        float total = 0;
-        for (int64_t j = span.lo; j < span.hi; ++j)
-          total += source[(j * p.strideW + kx * p.dilationW - p.padLeft) * channels + c] * dy[j * channels + c];
-        partial[kx * channels + c] += total;
-      }
-    }
-    return;
-  }
-  const auto taps = [&](auto wide, int64_t c, int64_t keep) {
-    constexpr int kVectors = decltype(wide)::count;
-    int64_t kx = 0;
-    for (; kx + 3 <= p.kw; kx += 3) accumulateGroup<3, kVectors>(p, source, dy, kx, c, keep, partial);
-    if (kx + 2 == p.kw) accumulateGroup<2, kVectors>(p, source, dy, kx, c, keep, partial);
-    if (kx + 1 == p.kw) accumulateGroup<1, kVectors>(p, source, dy, kx, c, keep, partial);
-  };
-  int64_t c = 0;
-  for (; c + 2 * kLanes <= channels; c += 2 * kLanes) taps(Vectors<2>{}, c, kLanes);
-  for (; c + kLanes <= channels; c += kLanes) taps(Vectors<1>{}, c, kLanes);
-  if (c < channels) taps(Vectors<1>{}, channels - kLanes, channels - c);
 }
 
 }  // namespace
@@ -230,7 +139,7 @@ void depthwise_conv2d_backward_data(const OpCall& call) {
       // Pixels of one phase, ix = phase + j * strideW, meet the same taps: ox = j + offset.
       for (int64_t phase = 0; phase < p.strideW && phase < p.w; ++phase) {
         int64_t tapCount = 0;
-        for (int64_t kx = 0; kx < p.kw; ++kx) {
+        for (int64_t kx = p.kw; kx-- > 0;) {
           const int64_t left = phase + p.padLeft - kx * p.dilationW;
           if (left % p.strideW == 0) taps[tapCount++] = {left / p.strideW, kx};
         }
@@ -272,12 +181,30 @@ void depthwise_conv2d_backward_weight(const OpCall& call) {
     partials = static_cast<float*>(call.exec.scratch(Exec::kShared, kTapSlot, bytes));
   }
 
+  const BlockKernels kernels = blockKernelsFor(p);
+  // Repeated rows are kept for one row of dy at a time.
+  const int64_t blockRows = p.m > 1 ? 1 : smaller(kMostBlockRows, ceilDiv(kBlockPixels, p.ow > 0 ? p.ow : 1));
   parallel(call.exec, chunks, [&](int64_t chunk, int worker) {
     float* partial = partials + chunk * stride;
     std::memset(partial, 0, static_cast<size_t>(stride) * 4);
     const RepeatedRows repeated = repeatedRows(call, x, worker);
-    const int64_t end = smaller((chunk + 1) * chunkRows, rows);
-    for (int64_t i = chunk * chunkRows; i < end; ++i) {
+    const int64_t begin = chunk * chunkRows, end = smaller(begin + chunkRows, rows);
+    if (kernels.many != nullptr) {
+      WeightBlock block;
+      block.channels = channels, block.width = p.w, block.outWidth = p.ow, block.first = -static_cast<int64_t>(p.padLeft);
+      for (int64_t i = begin; i < end; i += blockRows) {
+        block.rows = smaller(blockRows, end - i);
+        for (int64_t r = 0; r < block.rows; ++r) {
+          block.dy[r] = dy + (i + r) * p.ow * channels;
+          for (int64_t ky = 0; ky < p.kh; ++ky) block.x[r][ky] = nullptr;
+          eachWindowRow(p, (i + r) / p.oh, (i + r) % p.oh,
+                        [&](int64_t row, int64_t ky, int64_t slot) { block.x[r][ky] = repeated.row(row, slot); });
+        }
+        accumulateBlock(p, kernels, block, partial, dbias ? partial + weights : nullptr);
+      }
+      return;
+    }
+    for (int64_t i = begin; i < end; ++i) {
       const float* gradient = dy + i * p.ow * channels;
       eachWindowRow(p, i / p.oh, i % p.oh, [&](int64_t row, int64_t ky, int64_t slot) {
         accumulateRow(p, repeated.row(row, slot), gradient, partial + ky * p.kw * channels);

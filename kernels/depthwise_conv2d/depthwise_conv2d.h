@@ -14,12 +14,15 @@
 // Blocking   All three walk rows with vectors over the C*M output channels, which are contiguous in w, y and dy.
 //            Forward and backward-data share one row kernel, out[j] = sum over taps t of src[j*step + offset(t)]*w(t)
 //            Forward has one such row with step = strideW; backward-data one for each phase of strideW with step 1, so
-//            any stride is dense. 4 pixels x 2 vectors of accumulators share each weight load. With m > 1 the channels
-//            of x are repeated m times into scratch first (each input row once while windows slide down), and
-//            backward-data folds its row of C*M sums to C.
-//            Backward-weight splits N*OH rows into at most 32 chunks fixed by the shape; each sums its own partial dw,
-//            row by row, and the partials are added in order.
-// Numbers    f32 accumulation. dw: each row of outputs first, then the rows of the chunk, then the chunks.
+//            any stride is dense. Neighbouring taps at a step of 1 or 2 are unrolled: 7 pixels by a vector of channels,
+//            each source vector loaded once for all pixels and taps that meet in it; other shapes take 4 pixels x 2
+//            vectors, tap by tap. With m > 1 the channels of x are repeated m times into scratch first (each input row
+//            once while windows slide down), and backward-data folds its row of C*M sums to C.
+//            Backward-weight splits N*OH rows into at most 32 chunks fixed by the shape; each sums its own partial dw, and
+//            the partials are added in order. 3, 5 or 7 neighbouring taps: the sums of all taps of a vector of channels
+//            (or of as many rows of them as fit) stay in registers over a block of rows of about 112 pixels. Others go
+//            row by row, three taps at a time.
+// Numbers    f32 accumulation. dw: each block of rows first, then the blocks of the chunk, then the chunks.
 // Edges      Windows may lie partly or wholly in the padding. Any stride, dilation and padding; sizes of 0.
 // Cost       2*N*OH*OW*C*M*KH*KW flops each; 4 bytes for each element of its operands. A 3x3 does 18 flops for 8 bytes:
 //            memory bound where the image does not fit the cache.

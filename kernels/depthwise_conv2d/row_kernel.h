@@ -1,6 +1,7 @@
 // The row kernel of depthwise convolution, which forward and backward-data share: for each output pixel j of a row,
 //   out[j*outStep] = activation(bias + sum over pairs and taps of source[j*step + offset(tap)] * weights[column(tap)])
-// channel by channel, with the taps that fall outside the source left out.
+// channel by channel, with the taps that fall outside the source left out. Taps ascend by offset. An activation beyond relu
+// needs outStep = 1.
 #pragma once
 
 #include "../common/activation.h"
@@ -86,8 +87,80 @@ static inline void narrowPixel(const Row& r, const Tap* taps, int64_t tapCount, 
   storePartial(out + j * r.outStep * r.channels, activate(load(lanes), r.activation), static_cast<int>(r.channels));
 }
 
+// ---- Neighbouring taps, a constant step: the shapes that are worth unrolling ----
+
+constexpr int kGroup = 7;  // pixels of a group: image sizes are multiples of 7 more often than of 8
+
+// Pixels j .. j + kPixels - 1, all channels; the taps read source pixels j * kStep + first + t. Each source pixel of a row is
+// loaded once for all the pixels and taps that meet in it. kEdge: some lie outside, and are left out.
+template <int kTaps, int kStep, int kPixels, bool kEdge>
+static inline void group(const Row& r, int64_t j, float* out) {
+  const int64_t channels = r.channels, lo = j * kStep + r.taps[0].offset;
+  const int64_t column = r.taps[0].column * channels;
+  const int64_t columnStep = kTaps > 1 ? (r.taps[1].column - r.taps[0].column) * channels : 0;
+  out += j * r.outStep * channels;
+  for (int64_t at = 0; at < channels; at += kLanes) {
+    const int64_t c = smaller(at, channels - kLanes);  // the last vector moves back: it computes some twice
+    vf acc[kPixels];
+    const vf start = r.bias ? load(r.bias + c) : vf{};
+    ANNEAL_UNROLL for (int i = 0; i < kPixels; ++i) acc[i] = start;
+    for (int64_t k = 0; k < r.pairCount; ++k) {
+      vf weight[kTaps];
+      ANNEAL_UNROLL for (int t = 0; t < kTaps; ++t) weight[t] = load(r.pairs[k].weights + column + t * columnStep + c);
+      const float* const source = r.pairs[k].source + c;
+      ANNEAL_UNROLL for (int q = 0; q < (kPixels - 1) * kStep + kTaps; ++q) {
+        if (kEdge && (lo + q < 0 || lo + q >= r.sourceWidth)) continue;
+        const vf x = load(source + (lo + q) * channels);
+        ANNEAL_UNROLL for (int t = 0; t < kTaps; ++t)
+          if (q >= t && (q - t) % kStep == 0 && (q - t) / kStep < kPixels) acc[(q - t) / kStep] += x * weight[t];
+      }
+    }
+    if (r.activation == Activation::relu)
+      ANNEAL_UNROLL for (int i = 0; i < kPixels; ++i) acc[i] = relu(acc[i]);
+    ANNEAL_UNROLL for (int i = 0; i < kPixels; ++i) store(out + i * r.outStep * channels + c, acc[i]);
+  }
+}
+
+template <int kTaps, int kStep> static void groupedRow(const Row& r, float* out) {
+  const auto reach = [&](int64_t j) { return j * kStep + r.taps[0].offset; };
+  if (r.count < kGroup) {
+    for (int64_t j = 0; j < r.count; ++j) group<kTaps, kStep, 1, true>(r, j, out);
+    return;
+  }
+  for (int64_t at = 0; at < r.count; at += kGroup) {
+    const int64_t j = smaller(at, r.count - kGroup);  // the last group moves back, too
+    if (reach(j) < 0 || reach(j + kGroup - 1) + kTaps > r.sourceWidth) group<kTaps, kStep, kGroup, true>(r, j, out);
+    else group<kTaps, kStep, kGroup, false>(r, j, out);
+  }
+}
+
+using RowFn = void (*)(const Row& r, float* out);
+
+// The unrolled kernel for a row, or nullptr.
+static inline RowFn groupedRowFor(const Row& r) {
+  if (r.channels < kLanes || r.step > 2 || r.tapCount > 7) return nullptr;
+  for (int64_t t = 1; t < r.tapCount; ++t)
+    if (r.taps[t].offset != r.taps[0].offset + t ||
+        r.taps[t].column - r.taps[t - 1].column != r.taps[1].column - r.taps[0].column)
+      return nullptr;
+  static constexpr RowFn known[2][8] = {
+      {nullptr, groupedRow<1, 1>, groupedRow<2, 1>, groupedRow<3, 1>, groupedRow<4, 1>, groupedRow<5, 1>, nullptr,
+       groupedRow<7, 1>},
+      {nullptr, nullptr, nullptr, groupedRow<3, 2>, nullptr, groupedRow<5, 2>, nullptr, groupedRow<7, 2>}};
+  return known[r.step - 1][r.tapCount];
+}
+
 // The whole row; `inside` has room for tapCount taps.
 static inline void computeRow(const Row& r, Tap* inside, float* out) {
+  if (const RowFn grouped = groupedRowFor(r)) {
+    grouped(r, out);
+    if (r.activation > Activation::relu)
+      for (int64_t i = 0; i < r.count * r.channels; i += kLanes) {
+        const int lanes = static_cast<int>(smaller(kLanes, r.count * r.channels - i));
+        storePartial(out + i, activate(loadPartial(out + i, lanes), r.activation), lanes);
+      }
+    return;
+  }
   // The pixels whose taps all lie inside the source.
   int64_t lo = 0, hi = r.count;
   for (int64_t t = 0; t < r.tapCount; ++t) {
