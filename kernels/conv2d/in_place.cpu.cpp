@@ -32,11 +32,11 @@ struct Panels {
 };
 
 template <class PackB>
-static Panels packPanels(Exec& exec, const PackB& packB, int64_t depth, int64_t columns) {
+static Panels packAll(Exec& exec, const PackB& packB, int64_t depth, int64_t columns) {
   const int64_t panels = ceilDiv(columns, kTileColumns), floats = depth * kTileColumns;
   auto* const to = static_cast<float*>(exec.scratch(Exec::kShared, 0, static_cast<size_t>(panels * floats) * 4));
   parallelRange(exec, panels, 1 + 32768 / floats, [&](int64_t begin, int64_t end, int) {
-    for (int64_t p = begin; p < end; ++p) packPanel(packB, p * kTileColumns, columns, 0, depth, to + p * floats);
+    packPanels<kTileColumns>(packB, begin * kTileColumns, least(columns, end * kTileColumns), 0, depth, to + begin * floats);
   });
   return {to, depth, columns};
 }
@@ -182,7 +182,7 @@ static bool backwardDataByTaps(Exec& exec, const RowShape& s, const float* dy, c
   if (s.kh > kMostTapRows || slots > kMostSlots || slots * tFloats > kMostRingFloats || s.oc * width > kMostTapWeights ||
       (s.kh * s.kw == 1 && s.c >= kLanes)) return false;
   // Columns are stored to the end of a vector: what is too much is masked when it is gathered.
-  const Panels weights = packPanels(exec, MatrixPacker<kTileColumns>{w, s.oc, false}, s.oc, columns);
+  const Panels weights = packAll(exec, MatrixPacker<kTileColumns>{w, s.oc, false}, s.oc, columns);
   const int64_t noOffset = 0;
 
   const int64_t runWidth = roundUp(s.run, kLanes), lanes = ceilDiv(s.run, s.step);
@@ -250,7 +250,7 @@ bool conv2dInPlace(const OpCall& call) {
   const float* const w = call.input<float>(1);
   const int64_t depth = s.kh * s.run;
   if (!allFinite(w, depth * s.oc)) return false;
-  const Panels weights = packPanels(call.exec, MatrixPacker<kTileColumns>{w, s.oc, true}, depth, s.oc);
+  const Panels weights = packAll(call.exec, MatrixPacker<kTileColumns>{w, s.oc, true}, depth, s.oc);
   convolve(call.exec, s, call.input<float>(0), weights, call.nIn > 2 ? call.input<float>(2) : nullptr,
            static_cast<Activation>(p.activation), call.output<float>(0));
   return true;
@@ -274,7 +274,7 @@ bool conv2dBackwardDataInPlace(const OpCall& call) {
   auto* const rotated = static_cast<int64_t*>(call.exec.scratch(Exec::kShared, 2, static_cast<size_t>(taps) * 8));
   for (int64_t i = 0; i < taps; ++i) rotated[i] = taps - 1 - i;
   const Panels weights =
-      packPanels(call.exec, TransposedWeightPacker{w, rotated, s.c, s.oc, s.oc}, t.kh * t.run, s.c);
+      packAll(call.exec, TransposedWeightPacker{w, rotated, s.c, s.oc, s.oc}, t.kh * t.run, s.c);
   convolve(call.exec, t, dy, weights, nullptr, Activation::none, dx);
   return true;
 }

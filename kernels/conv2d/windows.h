@@ -44,6 +44,7 @@ struct WindowPacker {
   Grid grid;
   Segments segments;
 
+  bool byRuns() const { return false; }
   void operator()(int64_t first, int count, int64_t k0, int64_t depth, float* to) const {
     int64_t offsets[kTileRows];
     offsets[0] = grid.offset(first);
@@ -83,6 +84,8 @@ struct TransposedWindowPacker {
   int64_t firstPosition;
   const float* end;  // of the image
 
+  bool byRuns() const { return true; }
+
   // A row of kTileRows from one position: whole, or in pieces, one for each segment it crosses. Pieces are copied four
   // floats at a time: what is too much is overwritten by the next piece or row (beyond the last row lies slack), and near
   // the end of the image, where such a read would leave it, one by one.
@@ -101,27 +104,28 @@ struct TransposedWindowPacker {
       reach = segments.offsets[s] + within + length + 3;  // offsets ascend
       i += length;
     }
-    int64_t position = firstPosition + k0, b = position % grid.columns, offset = grid.offset(position);
-    for (int64_t k = 0; k < depth; ++k, to += kTileRows) {
-      const float* const base = image + offset;
-      if (pieceCount == 1 && count == kTileRows) {
-        std::memcpy(to, base + pieces[0].offset, kTileRows * sizeof(float));
-      } else if (offset + reach <= limit) {
-        for (int p = 0; p < pieceCount; ++p)
-          for (int i = 0; i < pieces[p].length; i += 4)
-            *reinterpret_cast<v4_unaligned*>(to + pieces[p].at + i) =
-                *reinterpret_cast<const v4_unaligned*>(base + pieces[p].offset + i);
+    int64_t position = firstPosition + k0, b = position % grid.columns;
+    for (int64_t k = 0; k < depth;) {  // a row of the grid at a time
+      const int64_t positions = least(grid.columns - b, depth - k), offset = grid.offset(position);
+      const float* base = image + offset;
+      if (pieceCount == 1) {
+        packRuns<kTileRows>(base + pieces[0].offset, grid.columnStep, count, positions, to);
+      } else if (offset + (positions - 1) * grid.columnStep + reach <= limit) {
+        for (int64_t i = 0; i < positions; ++i, base += grid.columnStep)
+          for (int p = 0; p < pieceCount; ++p)
+            for (int at = 0; at < pieces[p].length; at += 4)
+              *reinterpret_cast<v4_unaligned*>(to + i * kTileRows + pieces[p].at + at) =
+                  *reinterpret_cast<const v4_unaligned*>(base + pieces[p].offset + at);
       } else {
-        for (int p = 0; p < pieceCount; ++p)
-          for (int i = 0; i < pieces[p].length; ++i) to[pieces[p].at + i] = base[pieces[p].offset + i];
+        for (int64_t i = 0; i < positions; ++i, base += grid.columnStep)
+          for (int p = 0; p < pieceCount; ++p)
+            for (int at = 0; at < pieces[p].length; ++at)
+              to[i * kTileRows + pieces[p].at + at] = base[pieces[p].offset + at];
       }
-      ++position;
-      if (++b == grid.columns) {
-        b = 0;
-        offset = grid.offset(position);
-      } else {
-        offset += grid.columnStep;
-      }
+      to += positions * kTileRows;
+      k += positions;
+      position += positions;
+      b = 0;
     }
   }
 };
@@ -134,6 +138,7 @@ struct TransposedWeightPacker {
   int64_t inputs, outputs;  // channels in a group
   int64_t ld;               // OC
 
+  bool byRuns() const { return false; }
   void operator()(int64_t first, int count, int64_t k0, int64_t depth, float* to) const {
     for (int64_t k = k0; k < k0 + depth;) {
       const int64_t tap = taps[k / outputs], o = k % outputs;

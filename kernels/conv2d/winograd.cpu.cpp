@@ -122,11 +122,11 @@ bool winogradFits(const WinogradCall& call) {
 }
 
 void convolveWinograd(Exec& exec, const WinogradCall& call) {
-  const int64_t c = call.c, oc = call.oc, panels = ceilDiv(oc, kTileColumns), panelFloats = c * kTileColumns;
+  const int64_t c = call.c, oc = call.oc, panels = ceilDiv(oc, kTileColumns), size = panelFloats<kTileColumns>(c);
   // Weights: transformed as they lie, then packed into panels for each place.
   const int64_t inner = call.turned ? c : oc, outer = call.turned ? oc : c;  // as stored: [taps][outer][inner]
   auto* const packed =
-      static_cast<float*>(exec.scratch(Exec::kShared, 0, static_cast<size_t>(kPlaces * panels * panelFloats) * 4));
+      static_cast<float*>(exec.scratch(Exec::kShared, 0, static_cast<size_t>(kPlaces * panels * size) * 4));
   auto* const plain = static_cast<float*>(
       exec.scratch(Exec::kShared, 3, static_cast<size_t>(kPlaces * inner * outer + c) * sizeof(float)));
   float* const zeros = plain + kPlaces * inner * outer;
@@ -135,10 +135,11 @@ void convolveWinograd(Exec& exec, const WinogradCall& call) {
     for (int64_t at = begin * inner; at < end * inner; at += kLanes)
       transformWeightVector(call.weights + at, inner * outer, call.turned, plain + at, inner * outer);
   });
-  parallelRange(exec, kPlaces * panels, 1 + 16384 / panelFloats, [&](int64_t begin, int64_t end, int) {
+  parallelRange(exec, kPlaces * panels, 1 + 16384 / size, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       const MatrixPacker<kTileColumns> pack{plain + i / panels * inner * outer, inner, !call.turned};
-      packPanel(pack, i % panels * kTileColumns, oc, 0, c, packed + i * panelFloats);
+      const int64_t first = i % panels * kTileColumns;
+      packPanels<kTileColumns>(pack, first, least(oc, first + kTileColumns), 0, c, packed + i * size);
     }
   });
 
@@ -166,7 +167,7 @@ void convolveWinograd(Exec& exec, const WinogradCall& call) {
                             Activation::none,                                                   false, false,
                             kLanes};
           windowTileFor(static_cast<int>(last - first), vectors)(inputs + place * inputPlace + first * c, c, whole, 1,
-                                                                 packed + (place * panels + panel) * panelFloats, s);
+                                                                 packed + (place * panels + panel) * size, s);
         }
       }
     for (int64_t i = begin; i < end; ++i) transformBack(call, tileAt(i), products + (i - begin) * oc, outputPlace);

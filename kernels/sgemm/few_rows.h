@@ -41,7 +41,7 @@ static void multiplyUnpacked(Exec& exec, int64_t m, int64_t n, int64_t k, const 
   const int64_t depthMost = least(k, kBlockDepth);
   const int rows = static_cast<int>(m);
   parallelRange(exec, n, columnsOfTask(m, k, 8 * kLanes), [&](int64_t begin, int64_t end, int worker) {
-    auto* const a = static_cast<float*>(exec.scratch(worker, 1, static_cast<size_t>(depthMost * kTileRows) * 4));
+    auto* const a = static_cast<float*>(exec.scratch(worker, 1, packedABytes(kTileRows, depthMost)));
     auto* const edge = static_cast<float*>(exec.scratch(worker, 0, static_cast<size_t>(depthMost * kTileColumns) * 4));
     for (int64_t k0 = 0; k0 < k; k0 += kBlockDepth) {
       const int64_t depth = least(kBlockDepth, k - k0);
@@ -61,7 +61,7 @@ static void multiplyUnpacked(Exec& exec, int64_t m, int64_t n, int64_t k, const 
         if (columns == kTileColumns) {
           tileFor(rows, vectors)(depth, a, from + j, n, s);
         } else {
-          packPanel(MatrixPacker<kTileColumns>{b, n, true}, j, end, k0, depth, edge);
+          packPanels<kTileColumns>(MatrixPacker<kTileColumns>{b, n, true}, j, end, k0, depth, edge);
           tileFor(rows, vectors)(depth, a, edge, kTileColumns, s);
         }
       }

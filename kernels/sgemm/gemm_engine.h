@@ -6,7 +6,7 @@
 // block of A into L2], panels of B (L1), register tiles. How A and B are laid out is the packer's business: convolution
 // gathers its windows while packing, so no im2col matrix ever exists.
 //
-// A packer is called as pack(first, count, k0, depth, to) and writes a panel: `count` rows of A (columns of B) from
+// A packer says whether its source runs along a row of panels (byRuns), and is called as pack(first, count, k0, depth, to) and writes a panel: `count` rows of A (columns of B) from
 // `first` on, at depths [k0, k0 + depth), as to[k * width + i], width being kTileRows (kTileColumns); what lies beyond
 // `count` is never stored into C and may be anything.
 //
@@ -172,6 +172,15 @@ template <int Width> static inline void storeRow(float* to, int at, vf x) {
   else storePartial(to + at, x, Width - at);
 }
 
+template <int Width> static inline void copyRun(const float* from, float* to) {
+#if defined(__AVX512F__)
+  ANNEAL_UNROLL for (int at = 0; at < Width; at += kLanes)
+    storeRow<Width>(to, at, at + kLanes <= Width ? load(from + at) : loadPartial(from + at, Width - at));
+#else
+  std::memcpy(to, from, Width * sizeof(float));
+#endif
+}
+
 // to[k * Width + i] = rows[i][k] for k < depth: a transpose in registers, a vector of rows by four of depth at a time.
 template <int Width> static inline void packRows(const float* const (&rows)[Width], int64_t depth, float* to) {
   constexpr int kChunks = (Width + kLanes - 1) / kLanes;
@@ -189,17 +198,15 @@ template <int Width> static inline void packRows(const float* const (&rows)[Widt
     for (int i = 0; i < Width; ++i) to[i] = all[i][k];
 }
 
-// to[k * Width + i] = from[k * stride + i] for i < count: depth runs of `count` floats.
+// to[k * Width + i] = from[k * stride + i] for i < count: depth runs of `count` floats, nothing beyond them is read.
 template <int Width> static inline void packRuns(const float* from, int64_t stride, int count, int64_t depth, float* to) {
   if (count == Width) {
-    for (int64_t k = 0; k < depth; ++k, from += stride, to += Width) std::memcpy(to, from, Width * sizeof(float));
-  } else {
-    for (int64_t k = 0; k < depth; ++k, from += stride, to += Width)
-      for (int at = 0; at < Width; at += kLanes) {
-        const int left = count - at;
-        storeRow<Width>(to, at, loadPartial(from + at, left < 0 ? 0 : left < kLanes ? left : kLanes));
-      }
+    for (int64_t k = 0; k < depth; ++k, from += stride, to += Width) copyRun<Width>(from, to);
+    return;
   }
+  for (int64_t k = 0; k < depth; ++k, from += stride, to += Width)
+    for (int at = 0; at < Width && at < count; at += kLanes)
+      storeRow<Width>(to, at, loadPartial(from + at, count - at < kLanes ? count - at : kLanes));
 }
 
 // A matrix in memory, element (i, k) at data[i * ld + k], or data[k * ld + i] when transposed.
@@ -208,6 +215,7 @@ template <int Width> struct MatrixPacker {
   int64_t ld;
   bool transposed;
 
+  bool byRuns() const { return transposed; }
   void operator()(int64_t first, int count, int64_t k0, int64_t depth, float* to) const {
     if (transposed) {
       packRuns<Width>(data + k0 * ld + first, ld, count, depth, to);
@@ -224,9 +232,27 @@ template <int Width> struct MatrixPacker {
 static inline int64_t packedColumns(int64_t n) { return ceilDiv(n, kTileColumns) * kTileColumns; }
 static inline int64_t packedRows(int64_t m) { return ceilDiv(m, kTileRows) * kTileRows; }
 
-// Floats of a packed block of A: its panels, and slack for the last row of the last one.
+// Depth is cut into equal blocks: a last block of a few would read and write all of C for little.
+static inline int64_t blockDepth(int64_t k) { return ceilDiv(k, ceilDiv(k, kBlockDepth)); }
+
+// Floats of a packed panel of Width rows or columns, with slack behind the last row (storeRow).
+template <int Width> static inline int64_t panelFloats(int64_t depth) {
+  return depth * Width + (Width % kLanes == 0 ? 0 : kLanes);
+}
 static inline size_t packedABytes(int64_t rows, int64_t depth) {
-  return static_cast<size_t>(depth * packedRows(rows) + kLanes) * sizeof(float);
+  return static_cast<size_t>(ceilDiv(rows, kTileRows) * panelFloats<kTileRows>(depth)) * sizeof(float);
+}
+
+// Packs [first, end) panel after panel. Where the source runs along a row of panels, a few steps of depth of all panels come
+// before the next, so that memory is read in order.
+template <int Width, class Pack>
+static inline void packPanels(const Pack& pack, int64_t first, int64_t end, int64_t k0, int64_t depth, float* to) {
+  const int64_t steps = pack.byRuns() ? least(kPackingSteps, depth) : depth;
+  for (int64_t k = 0; k < depth; k += steps) {
+    float* panel = to + k * Width;
+    for (int64_t i = first; i < end; i += Width, panel += panelFloats<Width>(depth))
+      pack(i, static_cast<int>(least(Width, end - i)), k0 + k, least(steps, depth - k), panel);
+  }
 }
 
 // Rows [i0, i1) and panels of columns [j0, j1) of a block, with A packed here into `a` and B already packed.
@@ -234,24 +260,19 @@ template <class PackA>
 static inline void multiplyBlock(const PackA& packA, int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t k0,
                                  int64_t depth, const float* packedB, float* a, float* c, int64_t ldc, bool first,
                                  bool last, const Epilogue& e) {
-  for (int64_t i = i0; i < i1; i += kTileRows)
-    packA(i, static_cast<int>(least(kTileRows, i1 - i)), k0, depth, a + (i - i0) * depth);
+  packPanels<kTileRows>(packA, i0, i1, k0, depth, a);
   for (int64_t j = j0; j < j1; j += kTileColumns) {
     const int64_t columns = least(kTileColumns, j1 - j);
     const int vectors = static_cast<int>(ceilDiv(columns, kLanes));
     const float* const b = packedB + (j - j0) * depth;
-    for (int64_t i = i0; i < i1; i += kTileRows) {
+    const float* panel = a;
+    for (int64_t i = i0; i < i1; i += kTileRows, panel += panelFloats<kTileRows>(depth)) {
       const int rows = static_cast<int>(least(kTileRows, i1 - i));
       const TileStore s{c + i * ldc + j, ldc,  e.bias == nullptr ? nullptr : e.bias + j, e.activation,
                         !first || e.accumulate, last, static_cast<int>(columns - (vectors - 1) * kLanes)};
-      tileFor(rows, vectors)(depth, a + (i - i0) * depth, b, kTileColumns, s);
+      tileFor(rows, vectors)(depth, panel, b, kTileColumns, s);
     }
   }
-}
-
-template <class PackB>
-static inline void packPanel(const PackB& packB, int64_t j, int64_t j1, int64_t k0, int64_t depth, float* to) {
-  packB(j, static_cast<int>(least(kTileColumns, j1 - j)), k0, depth, to);
 }
 
 // K = 0: no sums, but bias, activation and the clearing of C remain.
@@ -271,14 +292,14 @@ static inline void multiplyNothing(int64_t m, int64_t n, float* c, int64_t ldc, 
 template <class PackA, class PackB>
 static void gemmPart(Exec& exec, int worker, int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t k,
                      const PackA& packA, const PackB& packB, float* c, int64_t ldc, const Epilogue& e) {
-  const int64_t depthMost = least(k, kBlockDepth), columnsMost = least(packedColumns(j1 - j0), kBlockColumns);
+  const int64_t depthMost = blockDepth(k), columnsMost = least(packedColumns(j1 - j0), kBlockColumns);
   auto* const b = static_cast<float*>(exec.scratch(worker, 0, static_cast<size_t>(depthMost * columnsMost) * 4));
   auto* const a = static_cast<float*>(exec.scratch(worker, 1, packedABytes(least(i1 - i0, kBlockRows), depthMost)));
   for (int64_t jb = j0; jb < j1; jb += kBlockColumns) {
     const int64_t je = least(j1, jb + kBlockColumns);
-    for (int64_t k0 = 0; k0 < k; k0 += kBlockDepth) {
-      const int64_t depth = least(kBlockDepth, k - k0);
-      for (int64_t j = jb; j < je; j += kTileColumns) packPanel(packB, j, je, k0, depth, b + (j - jb) * depth);
+    for (int64_t k0 = 0; k0 < k; k0 += depthMost) {
+      const int64_t depth = least(depthMost, k - k0);
+      packPanels<kTileColumns>(packB, jb, je, k0, depth, b);
       for (int64_t i = i0; i < i1; i += kBlockRows)
         multiplyBlock(packA, i, least(i1, i + kBlockRows), jb, je, k0, depth, b, a, c, ldc, k0 == 0, k0 + depth == k, e);
     }
@@ -339,7 +360,7 @@ static void gemm(Exec& exec, int64_t m, int64_t n, int64_t k, const PackA& packA
     return;
   }
   // Threads share each block of B. Scratch: slot 0 of the shared worker (B), slot 1 of each (A).
-  const int64_t depthMost = least(k, kBlockDepth), columnsMost = least(packedColumns(n), kBlockColumns);
+  const int64_t depthMost = blockDepth(k), columnsMost = least(packedColumns(n), kBlockColumns);
   auto* const b = static_cast<float*>(exec.scratch(Exec::kShared, 0, static_cast<size_t>(depthMost * columnsMost) * 4));
   Grid2 grid{ceilDiv(m, kTileRows), 0, 0, 0};
   // A multiple of the threads, so that all end together; columns are cut where rows are too few.
@@ -349,12 +370,12 @@ static void gemm(Exec& exec, int64_t m, int64_t n, int64_t k, const PackA& packA
     const int64_t j1 = least(n, j0 + kBlockColumns);
     grid.columnTiles = ceilDiv(j1 - j0, kTileColumns);
     grid.columns = grid.rows >= threads ? 1 : least(grid.columnTiles, ceilDiv(2 * threads, grid.rows));
-    for (int64_t k0 = 0; k0 < k; k0 += kBlockDepth) {
-      const int64_t depth = least(kBlockDepth, k - k0);
+    for (int64_t k0 = 0; k0 < k; k0 += depthMost) {
+      const int64_t depth = least(depthMost, k - k0);
       const int64_t panelsEach = ceilDiv(grid.columnTiles, 2 * threads);
       parallelRange(exec, grid.columnTiles, panelsEach, [&](int64_t begin, int64_t end, int) {
-        for (int64_t p = begin; p < end; ++p)
-          packPanel(packB, j0 + p * kTileColumns, j1, k0, depth, b + p * kTileColumns * depth);
+        packPanels<kTileColumns>(packB, j0 + begin * kTileColumns, least(j1, j0 + end * kTileColumns), k0, depth,
+                                 b + begin * kTileColumns * depth);
       });
       parallel(exec, grid.rows * grid.columns, [&](int64_t task, int worker) {
         const int64_t row = task % grid.rows, column = task / grid.rows;

@@ -42,6 +42,8 @@ inline constexpr int64_t kWindowTaskWork = 2'000'000;
 // Columns up to which rows of A are read in place: each element of A serves too few sums to be worth packing. In place
 // against packed: 60000x10x128 0.85 and 1.44 ms, 64x64x64 3.4 and 3.9 us, 128x128x128 28 us both. EPYC Zen 5, 2026-11-25.
 inline constexpr int64_t kUnpackedColumns = 2 * kTileColumns;
+// Steps of depth packed for all panels of a block before the next: so many rows of the source are in L1 together.
+inline constexpr int64_t kPackingSteps = 32;
 // Packing an element costs about as much as this many multiply-adds.
 inline constexpr int64_t kPackingCost = 12;
 

@@ -86,7 +86,8 @@ static void multiplyWindows(Exec& exec, const float* image, int64_t images, Grid
   auto* const b = static_cast<float*>(
       exec.scratch(Exec::kShared, 0, static_cast<size_t>(panels * depth * kTileColumns) * sizeof(float)));
   parallelRange(exec, panels, 1 + kSerialWork / 8 / (depth * kTileColumns), [&](int64_t begin, int64_t end, int) {
-    for (int64_t p = begin; p < end; ++p) packPanel(packB, p * kTileColumns, n, 0, depth, b + p * depth * kTileColumns);
+    packPanels<kTileColumns>(packB, begin * kTileColumns, least(n, end * kTileColumns), 0, depth,
+                             b + begin * depth * kTileColumns);
   });
   // Rows that follow each other without a gap are one row, which has fewer edges.
   if (grid.rowStep == grid.columns * grid.columnStep && places.rowStep == grid.columns * places.columnStep) {
