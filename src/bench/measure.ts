@@ -1,6 +1,7 @@
 // Measures one work: its kernels on the addon's clock and its calls as a user makes them, limits in between.
 import type { OpName } from '../backend/backend.js';
 import { type Capture, costOf, encodeRefs, type OpCall, workingSet } from './capture.js';
+import { leastShare } from './least_products.js';
 import type { LimitLoops } from './limits.js';
 import {
   type BoundKind,
@@ -17,9 +18,9 @@ export interface Measured extends Summary {
   readonly flops: number;
   readonly bytes: number;
   readonly bound: BoundKind;
-  /** The limit's time over the median time: 1 is the limit itself. */
+  /** The limit's time for the direct sums over the median time: 1 is the limit itself. */
   readonly shareOfLimit: number;
-  /** Whether the median beat the limit even at the best rates around it: then one of the two is wrong. */
+  /** Whether the median beat the limit of the least products even at the best rates around it: then one is wrong. */
   readonly aboveLimit: boolean;
   /** The limit's samples around this measurement. */
   readonly rates: readonly Rates[];
@@ -49,7 +50,8 @@ export function trafficOf(call: OpCall): Traffic {
   const written = call.outputs.reduce((sum, ref) => sum + (ref?.bytes ?? 0), 0);
   const { flops, bytes } = costOf(call);
   const products = productOps.has(call.op) ? flops : 0;
-  return { flops, products, bytes, written: Math.min(written, bytes), workingSet: workingSet(call) };
+  const leastProducts = products * (products > 0 ? leastShare(call.op, call.params) : 1);
+  return { flops, products, leastProducts, bytes, written: Math.min(written, bytes), workingSet: workingSet(call) };
 }
 
 /** The share of a measured time, by the median of the rates around it, and whether it beats even the best of them. */
@@ -64,7 +66,7 @@ export function compareToLimit(
     Object.fromEntries([...names].map((name) => [name, of(rates.flatMap((each) => each[name] ?? []))]));
   const usual = limitOfAll(kernels, pick(median), placement);
   const best = limitOfAll(
-    kernels,
+    kernels.map((kernel) => ({ ...kernel, products: kernel.leastProducts })),
     pick((values) => Math.max(...values)),
     placement,
   );

@@ -28,6 +28,8 @@ export interface Traffic {
   readonly flops: number;
   /** Those of them that the multiply-add peak is a limit of; estimates of exponentials and the like are not. */
   readonly products: number;
+  /** Those of `products` that no kernel of ours can do without (least_products.ts). */
+  readonly leastProducts: number;
   /** Bytes moved; those of them that are written. */
   readonly bytes: number;
   readonly written: number;

@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { cacheSizes } from '../../src/bench/caches.js';
+import { leastShare } from '../../src/bench/least_products.js';
 import { LimitLog } from '../../src/bench/limits.js';
 import { compareToLimit } from '../../src/bench/measure.js';
 import { limitOfAll, limitSeconds, limitsFor, type Placement, type Traffic } from '../../src/bench/roofline.js';
+import { conv2dParams } from '../../src/ops/conv2d/conv2d.js';
 
 const caches = { l1: 32 << 10, l2: 1 << 20, l3: 32 << 20 };
 const warm: Placement = { cold: false, threads: 2, caches };
@@ -17,6 +19,7 @@ const close = (a: number, b: number) => assert.ok(Math.abs(a - b) <= 1e-9 * Math
 const traffic = (more: Partial<Traffic>): Traffic => ({
   flops: 0,
   products: 0,
+  leastProducts: more.products ?? 0,
   bytes: 0,
   written: 0,
   workingSet: more.bytes ?? 0,
@@ -89,6 +92,28 @@ test('a share is of the median rates around it; above 100% is what beats the bes
   close(share(0.22).shareOfLimit, 0.24 / 0.22);
   assert.equal(share(0.22).aboveLimit, false, 'within the spread of the limit itself');
   assert.equal(share(0.19).aboveLimit, true);
+});
+
+test('a kernel that multiplies less than the direct sums is held to what it multiplies', () => {
+  const quarter = [traffic({ flops: 400e9, products: 400e9, leastProducts: 100e9 })];
+  const beaten = compareToLimit(quarter, 0.5, [rates], warm);
+  close(beaten.shareOfLimit, 2);
+  assert.equal(beaten.aboveLimit, false);
+  assert.equal(compareToLimit(quarter, 0.2, [rates], warm).aboveLimit, true);
+});
+
+test('what a convolution can do without: taps in the padding, and three products of four by Winograd', () => {
+  const unit = { strideH: 1, strideW: 1, dilationH: 1, dilationW: 1, groups: 1 };
+  const share = (values: Parameters<typeof conv2dParams.encode>[0]) =>
+    leastShare('conv2d', conv2dParams.encode({ ...unit, ...values }).slice());
+  const channels = { c: 32, oc: 64 };
+  const padded = { n: 1, h: 4, w: 4, oh: 4, ow: 4, kh: 5, kw: 5, padTop: 2, padLeft: 2 };
+  close(share({ ...padded, ...channels }), (14 / 20) ** 2); // 3 + 4 + 4 + 3 taps of 4 x 5
+  close(share({ n: 1, h: 8, w: 8, oh: 4, ow: 4, kh: 2, kw: 2, ...channels, strideH: 2, strideW: 2 }), 1);
+  const three = { n: 1, h: 8, w: 8, oh: 6, ow: 6, kh: 3, kw: 3 };
+  close(share({ ...three, ...channels }), 1 / 4);
+  close(share({ ...three, c: 16, oc: 64 }), 1);
+  assert.equal(leastShare('sgemm', new Uint8Array()), 1);
 });
 
 test('a limit that was not measured gives no share', () => {
