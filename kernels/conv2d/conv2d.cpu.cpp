@@ -125,7 +125,6 @@ void scatter(Exec& exec, const Shape& s, const PhaseAxis& v, const PhaseAxis& u,
 }  // namespace
 
 void conv2d(const OpCall& call) {
-  if (conv2dInPlace(call)) return;
   const auto& p = call.as<Conv2dParams>();
   const Shape s(p);
   if (s.positions() == 0) return;
@@ -134,6 +133,7 @@ void conv2d(const OpCall& call) {
                               call.input<float>(1),  false, call.output<float>(0), s.oh, s.ow, s.oc, bias,
                               static_cast<Activation>(p.activation)};
   if (isWinograd(s) && winogradFits(winograd)) return convolveWinograd(call.exec, winograd);
+  if (conv2dInPlace(call)) return;
   const ForwardWindows windows = forwardWindows(call.exec, s, call.input<float>(0));
   for (int64_t g = 0; g < s.groups; ++g) {
     const float* const image = windows.image.data + g * s.cg;
@@ -154,7 +154,6 @@ void conv2d(const OpCall& call) {
 // Each of the strideH x strideW phases of the input is a convolution of dy, stride 1, with the taps that reach it: no
 // zeros are inserted and nothing is added up afterwards.
 void conv2d_backward_data(const OpCall& call) {
-  if (conv2dBackwardDataInPlace(call)) return;
   const Shape s(call.as<Conv2dParams>());
   float* const dx = call.output<float>(0);
   if (s.n * s.h * s.w == 0) return;
@@ -162,6 +161,7 @@ void conv2d_backward_data(const OpCall& call) {
   const WinogradCall winograd{call.input<float>(0), s.n, s.oh, s.ow, s.oc, 2 - s.top, 2 - s.left, call.input<float>(1), true,
                               dx, s.h, s.w, s.c, nullptr, Activation::none};
   if (isWinograd(s) && winogradFits(winograd)) return convolveWinograd(call.exec, winograd);
+  if (conv2dBackwardDataInPlace(call)) return;
   const Reach v = reachOf(s.h, s.kh, s.sh, s.dh, s.top), u = reachOf(s.w, s.kw, s.sw, s.dw, s.left);
   const int64_t rows = v.before + v.end, columns = u.before + u.end;
   const Padded dy =

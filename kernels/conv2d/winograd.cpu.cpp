@@ -117,7 +117,9 @@ void transformBack(const WinogradCall& call, const Tile4& at, const float* from,
 
 bool winogradFits(const WinogradCall& call) {
   const int64_t tiles = call.n * tilesOf(call.oh) * tilesOf(call.ow), outputs = call.n * call.oh * call.ow;
-  return call.c % 16 == 0 && call.oc % 16 == 0 && call.c >= 32 && call.oc >= 32 && call.c * call.oc <= kMostWeights &&
+  // A window that lies in the padding alone is exactly 0 by the direct sums.
+  const bool reaches = call.top <= 2 && call.left <= 2 && call.oh <= call.h + call.top && call.ow <= call.w + call.left;
+  return reaches && call.c % 16 == 0 && call.oc % 16 == 0 && call.c >= 32 && call.oc >= 32 && call.c * call.oc <= kMostWeights &&
          tiles >= kLeastTiles && 10 * 16 * tiles <= 14 * outputs;  // at most 4 outputs of 14 to waste
 }
 
