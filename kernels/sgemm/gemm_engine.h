@@ -339,6 +339,14 @@ static inline Grid2 gridOf(int64_t m, int64_t n, int64_t parts) {
   return best;
 }
 
+// The grid of tasks for threads that share a packed block of B. Rows alone are cut while each thread has many tiles of them,
+// into a multiple of the threads, so that all end together; columns too where it has few.
+static inline Grid2 sharedGrid(int64_t m, int64_t n, int64_t threads) {
+  const int64_t tiles = ceilDiv(m, kTileRows);
+  if (tiles < 8 * threads) return gridOf(m, n, 2 * threads);
+  return {tiles, ceilDiv(n, kTileColumns), least(tiles, ceilDiv(ceilDiv(tiles, kTaskTiles), threads) * threads), 1};
+}
+
 // C = A B on the thread pool. Where C is cut does not change its values, so the cut may follow the number of threads.
 template <class PackA, class PackB>
 static void gemm(Exec& exec, int64_t m, int64_t n, int64_t k, const PackA& packA, const PackB& packB, float* c,
@@ -362,14 +370,10 @@ static void gemm(Exec& exec, int64_t m, int64_t n, int64_t k, const PackA& packA
   // Threads share each block of B. Scratch: slot 0 of the shared worker (B), slot 1 of each (A).
   const int64_t depthMost = blockDepth(k), columnsMost = least(packedColumns(n), kBlockColumns);
   auto* const b = static_cast<float*>(exec.scratch(Exec::kShared, 0, static_cast<size_t>(depthMost * columnsMost) * 4));
-  Grid2 grid{ceilDiv(m, kTileRows), 0, 0, 0};
-  // A multiple of the threads, so that all end together; columns are cut where rows are too few.
-  grid.rows = least(grid.rowTiles, ceilDiv(ceilDiv(grid.rowTiles, kTaskTiles), threads) * threads);
-  const size_t aBytes = packedABytes(ceilDiv(grid.rowTiles, grid.rows) * kTileRows, depthMost);
   for (int64_t j0 = 0; j0 < n; j0 += kBlockColumns) {
     const int64_t j1 = least(n, j0 + kBlockColumns);
-    grid.columnTiles = ceilDiv(j1 - j0, kTileColumns);
-    grid.columns = grid.rows >= threads ? 1 : least(grid.columnTiles, ceilDiv(2 * threads, grid.rows));
+    const Grid2 grid = sharedGrid(m, j1 - j0, threads);
+    const size_t aBytes = packedABytes(ceilDiv(grid.rowTiles, grid.rows) * kTileRows, depthMost);
     for (int64_t k0 = 0; k0 < k; k0 += depthMost) {
       const int64_t depth = least(depthMost, k - k0);
       const int64_t panelsEach = ceilDiv(grid.columnTiles, 2 * threads);
