@@ -9,7 +9,8 @@
 //   multiplied like any other (a NaN weight shows in the padding). Padding at the bottom and right follows from OH and OW.
 //   Outputs must not overlap inputs. dx and dw are overwritten.
 //
-// Accumulation: f32, in the order (p, q, c) forward; backward_weight over (n, i, j) in a number of parts fixed by the
+// Ways: Winograd, window rows in place, windows in place, packed; README.md says which shape takes which.
+// Accumulation: f32, in the order (p, q, c) forward but for Winograd (winograd.h says its error); backward_weight over (n, i, j) in a number of parts fixed by the
 // shape, added in order. Flops: 2 N OH OW KH KW (C/G) OC each. Bytes: 4 (|x| + |w| + |y|). Compute binds, but for few
 // channels (C KH KW or OC below about 32).
 //
