@@ -4,7 +4,9 @@
 import type { OpName } from '../backend/backend.js';
 import { type Sizes, sizesOf } from './bounds.js';
 
-const convolutions: ReadonlySet<OpName> = new Set([
+/** Ops whose flops are multiply-adds, all of them. */
+export const productOps: ReadonlySet<OpName> = new Set([
+  'sgemm',
   'conv2d',
   'conv2d_backward_data',
   'conv2d_backward_weight',
@@ -44,7 +46,7 @@ function mayBeWinograd(s: Sizes): boolean {
 
 /** The multiply-adds' share of the direct sums' that no kernel of ours can do without. */
 export function leastShare(op: OpName, params: Uint8Array): number {
-  if (!convolutions.has(op)) return 1;
+  if (op === 'sgemm' || !productOps.has(op)) return 1;
   const s = sizesOf(op, params);
   if (winogradOps.has(op) && mayBeWinograd(s)) return WINOGRAD;
   const axis = (size = 0, outputs = 0, taps = 0, stride = 1, dilation = 1, pad = 0): number =>

@@ -1,7 +1,6 @@
 // Measures one work: its kernels on the addon's clock and its calls as a user makes them, limits in between.
-import type { OpName } from '../backend/backend.js';
 import { type Capture, costOf, encodeRefs, type OpCall, workingSet } from './capture.js';
-import { leastShare } from './least_products.js';
+import { leastShare, productOps } from './least_products.js';
 import type { LimitLoops } from './limits.js';
 import {
   type BoundKind,
@@ -34,17 +33,6 @@ const MOST_SAMPLES = 200;
 const SAMPLE_SECONDS = 2e-4;
 /** Seconds that evicting a byte takes, about. */
 const EVICT_SECONDS_PER_BYTE = 4e-10;
-
-/** Ops whose flops are multiply-adds, all of them. */
-const productOps: ReadonlySet<OpName> = new Set([
-  'sgemm',
-  'conv2d',
-  'conv2d_backward_data',
-  'conv2d_backward_weight',
-  'depthwise_conv2d',
-  'depthwise_conv2d_backward_data',
-  'depthwise_conv2d_backward_weight',
-]);
 
 export function trafficOf(call: OpCall): Traffic {
   const written = call.outputs.reduce((sum, ref) => sum + (ref?.bytes ?? 0), 0);
