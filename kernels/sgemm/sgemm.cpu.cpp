@@ -50,7 +50,8 @@ void sgemm(const OpCall& call) {
     m *= batches;
     batches = 1;
   }
-  if (batches == 1 && !p.transA && k > 0 && readsInPlace(m, 1, k, n)) {
+  const bool inPlace = !p.transA && k > 0 && readsInPlace(m, 1, k, n);
+  if (batches == 1 && inPlace) {
     const int64_t start = 0;
     multiplyWindows(call.exec, call.input<float>(0), 1, {1, m, 0, 0, k}, {&start, k}, 1, n, packB(0), {c, 0, 0, n}, epilogue);
     return;
@@ -60,7 +61,11 @@ void sgemm(const OpCall& call) {
     const int64_t each = m * n * k == 0 ? batches : 1 + kSerialWork / 2 / (m * n * k);
     parallelRange(call.exec, batches, each, [&](int64_t begin, int64_t end, int worker) {
       for (int64_t batch = begin; batch < end; ++batch)
-        gemmSerial(call.exec, worker, m, n, k, packA(batch), packB(batch), c + batch * m * n, n, epilogue);
+        if (inPlace)
+          multiplyRows(call.exec, worker, call.input<float>(0) + batch * p.strideA, m, n, k, packB(batch), c + batch * m * n,
+                       epilogue);
+        else
+          gemmSerial(call.exec, worker, m, n, k, packA(batch), packB(batch), c + batch * m * n, n, epilogue);
     });
     return;
   }

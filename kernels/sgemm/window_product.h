@@ -77,44 +77,32 @@ static inline bool readsInPlace(int64_t columns, int64_t segments, int64_t lengt
   return segments > 1 ? columns > kTileRows / 2 && n <= 512 : n <= kUnpackedColumns;
 }
 
-// For `images` grids of positions: result(position, j) = epilogue(sum over k of A(position, k) B(k, j)), j < n.
-// Scratch: shared slot 0 (B).
-template <class PackB>
-static void multiplyWindows(Exec& exec, const float* image, int64_t images, Grid grid, const Segments& segments,
-                            int64_t segmentCount, int64_t n, const PackB& packB, Places places, const Epilogue& e) {
-  const int64_t depth = segmentCount * segments.length, panels = ceilDiv(n, kTileColumns);
-  auto* const b = static_cast<float*>(
-      exec.scratch(Exec::kShared, 0, static_cast<size_t>(panels * depth * kTileColumns) * sizeof(float)));
-  parallelRange(exec, panels, 1 + kSerialWork / 8 / (depth * kTileColumns), [&](int64_t begin, int64_t end, int) {
-    packPanels<kTileColumns>(packB, begin * kTileColumns, least(n, end * kTileColumns), 0, depth,
-                             b + begin * depth * kTileColumns);
-  });
-  // Rows that follow each other without a gap are one row, which has fewer edges.
-  if (grid.rowStep == grid.columns * grid.columnStep && places.rowStep == grid.columns * places.columnStep) {
-    grid.columns *= grid.rows;
-    grid.rows = 1;
-    if (grid.imageStep == grid.columns * grid.columnStep && places.imageStep == grid.columns * places.columnStep) {
-      grid.columns *= images;
-      images = 1;
-    }
-  }
-  // A task takes some tiles, panel after panel: few, so that threads end together.
-  const int64_t tiles = ceilDiv(grid.columns, kTileRows);  // of a row: equal but for one position
-  const int64_t total = images * grid.rows * tiles, work = kTileRows * depth * n;
-  int64_t tilesEach = 1 + kWindowTaskWork / work;
-  if (tilesEach * exec.threads() > total) tilesEach = most(ceilDiv(total, exec.threads()), 1 + kSerialWork / work);
-  if (total * work < 2 * kSerialWork) tilesEach = total;
-  const int64_t segmentsEach = most(1, kWindowPanelFloats / (segments.length * kTileColumns));
-  parallelRange(exec, total, tilesEach, [&](int64_t begin, int64_t end, int) {
+// The product once B is packed: for `images` grids of positions,
+//   result(position, j) = epilogue(sum over k of A(position, k) B(k, j)),  j < n
+struct WindowProduct {
+  const float* image;
+  Grid grid;
+  Segments segments;
+  int64_t segmentCount, n;
+  const float* b;  // panels, [depth][kTileColumns] each
+  Places places;
+  Epilogue epilogue;
+
+  int64_t depth() const { return segmentCount * segments.length; }
+  int64_t tilesOfRow() const { return ceilDiv(grid.columns, kTileRows); }  // equal but for one position
+
+  // Tiles [begin, end), row after row of the grid: panel after panel.
+  void run(int64_t begin, int64_t end) const {
+    const int64_t tiles = tilesOfRow(), segmentsEach = most(1, kWindowPanelFloats / (segments.length * kTileColumns));
     for (int64_t segment = 0; segment < segmentCount; segment += segmentsEach) {
       const int64_t count = least(segmentsEach, segmentCount - segment);
       const Segments block{segments.offsets + segment, segments.length};
       for (int64_t j = 0; j < n; j += kTileColumns) {
-        const float* const panel = b + j * depth + segment * segments.length * kTileColumns;
+        const float* const panel = b + j * depth() + segment * segments.length * kTileColumns;
         const int64_t columns = least(kTileColumns, n - j);
         const int vectors = static_cast<int>(ceilDiv(columns, kLanes));
-        TileStore s{nullptr, places.columnStep, e.bias == nullptr ? nullptr : e.bias + j, e.activation,
-                    e.accumulate || segment > 0, segment + count == segmentCount,
+        TileStore s{nullptr, places.columnStep, epilogue.bias == nullptr ? nullptr : epilogue.bias + j,
+                    epilogue.activation, epilogue.accumulate || segment > 0, segment + count == segmentCount,
                     static_cast<int>(columns - (vectors - 1) * kLanes)};
         for (int64_t at = begin; at < end; ++at) {
           const int64_t tile = at % tiles, row = at / tiles % grid.rows, image0 = at / tiles / grid.rows;
@@ -125,7 +113,51 @@ static void multiplyWindows(Exec& exec, const float* image, int64_t images, Grid
         }
       }
     }
-  });
+  }
+};
+
+static inline size_t packedBBytes(int64_t n, int64_t depth) {
+  return static_cast<size_t>(packedColumns(n) * depth) * sizeof(float);
+}
+
+// The product of `images` grids on the thread pool. Scratch: shared slot 0 (B).
+template <class PackB>
+static void multiplyWindows(Exec& exec, const float* image, int64_t images, Grid grid, const Segments& segments,
+                            int64_t segmentCount, int64_t n, const PackB& packB, Places places, const Epilogue& e) {
+  const int64_t depth = segmentCount * segments.length;
+  auto* const b = static_cast<float*>(exec.scratch(Exec::kShared, 0, packedBBytes(n, depth)));
+  parallelRange(exec, ceilDiv(n, kTileColumns), 1 + kSerialWork / 8 / (depth * kTileColumns),
+                [&](int64_t begin, int64_t end, int) {
+                  packPanels<kTileColumns>(packB, begin * kTileColumns, least(n, end * kTileColumns), 0, depth,
+                                           b + begin * depth * kTileColumns);
+                });
+  // Rows that follow each other without a gap are one row, which has fewer edges.
+  if (grid.rowStep == grid.columns * grid.columnStep && places.rowStep == grid.columns * places.columnStep) {
+    grid.columns *= grid.rows;
+    grid.rows = 1;
+    if (grid.imageStep == grid.columns * grid.columnStep && places.imageStep == grid.columns * places.columnStep) {
+      grid.columns *= images;
+      images = 1;
+    }
+  }
+  const WindowProduct product{image, grid, segments, segmentCount, n, b, places, e};
+  // A task takes some tiles: few, so that threads end together.
+  const int64_t total = images * grid.rows * product.tilesOfRow(), work = kTileRows * depth * n;
+  int64_t tilesEach = 1 + kWindowTaskWork / work;
+  if (tilesEach * exec.threads() > total) tilesEach = most(ceilDiv(total, exec.threads()), 1 + kSerialWork / work);
+  if (total * work < 2 * kSerialWork) tilesEach = total;
+  parallelRange(exec, total, tilesEach, [&](int64_t begin, int64_t end, int) { product.run(begin, end); });
+}
+
+// C = A B for rows of A [m, k], one after the other, on one worker. Scratch: its slot 0 (B).
+template <class PackB>
+static void multiplyRows(Exec& exec, int worker, const float* a, int64_t m, int64_t n, int64_t k, const PackB& packB, float* c,
+                         const Epilogue& e) {
+  auto* const b = static_cast<float*>(exec.scratch(worker, 0, packedBBytes(n, k)));
+  packPanels<kTileColumns>(packB, 0, n, 0, k, b);
+  const int64_t start = 0;
+  const WindowProduct product{a, {1, m, 0, 0, k}, {&start, k}, 1, n, b, {c, 0, 0, n}, e};
+  product.run(0, product.tilesOfRow());
 }
 
 }  // namespace anneal::ANNEAL_ISA
