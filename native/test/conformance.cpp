@@ -1,5 +1,9 @@
-// Runs op cases without Node: `conformance <cases> <instruction set>...`. For cross-compiled kernels under an emulator and for
-// kernels under a sanitizer. test/package/native_cases.ts writes the case file; all numbers in it are little endian:
+// Runs op cases without Node: `conformance [--pages] <cases> <instruction set>...`. For cross-compiled kernels under an
+// emulator, for kernels under a sanitizer, and, with --pages, for kernels as they are shipped: on operands that end right
+// before, and then begin right after, a page that cannot be touched. A kernel that does ends its process, a child, and the
+// case has failed; another child goes on with the next case.
+//
+// test/package/native_cases.ts writes the case file; all numbers in it are little endian:
 //   u32 number of cases, then for each
 //     string op, string name                      (string: u32 length, bytes)
 //     blob params, blob params for the magnitudes (blob: u32 length, bytes)
@@ -8,28 +12,26 @@
 //       u32 present; if so: u32 dtype, u32 contents count (1, or 2 in mode 2: values, then magnitudes), that many blobs
 // A case fails where !(|actual - expected| <= tolerance), where results differ between 1 and 3 threads, or where a byte
 // outside of the outputs changed. Prints one line a failure and a summary; exits with 1 if anything failed.
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
+#include <new>
 #include <string>
 #include <vector>
 
 #include "../core/registry.h"
 #include "../core/status.h"
 #include "../core/thread_pool.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(address, size) (static_cast<void>(address), static_cast<void>(size))
-#define ASAN_UNPOISON_MEMORY_REGION(address, size) (static_cast<void>(address), static_cast<void>(size))
-#endif
+#include "operand_memory.h"
 
 namespace anneal {
 namespace {
-
-using Bytes = std::vector<std::byte>;
 
 class Reader {
  public:
@@ -115,56 +117,16 @@ Case readCase(Reader& reader) {
   return c;
 }
 
-// An operand's memory: 4 bytes off any vector's alignment, between guards that must not change (nor, under ASan, be read).
-class Placed {
- public:
-  explicit Placed(const Bytes& contents) : size_(contents.size()), memory_(kBefore + size_ + kAfter, kGuard) {
-    if (size_ > 0) std::memcpy(data(), contents.data(), size_);
-    poison();
-  }
-  Placed(Placed&& other) noexcept : size_(other.size_) {
-    other.unpoison();
-    memory_ = std::move(other.memory_);
-    poison();
-  }
-  ~Placed() { unpoison(); }
-
-  std::byte* data() { return memory_.data() + kBefore; }
-  size_t size() const { return size_; }
-  bool guardsHold() {
-    unpoison();
-    bool hold = true;
-    for (size_t i = 0; i < memory_.size(); ++i)
-      if ((i < kBefore || i >= kBefore + size_) && memory_[i] != kGuard) hold = false;
-    return hold;
-  }
-
- private:
-  static constexpr size_t kBefore = 68, kAfter = 64;
-  static constexpr std::byte kGuard{0xa5};
-
-  void poison() {
-    if (memory_.empty()) return;
-    ASAN_POISON_MEMORY_REGION(memory_.data(), kBefore);
-    ASAN_POISON_MEMORY_REGION(data() + size_, kAfter);
-  }
-  void unpoison() {
-    if (!memory_.empty()) ASAN_UNPOISON_MEMORY_REGION(memory_.data(), memory_.size());
-  }
-
-  size_t size_;
-  Bytes memory_;
-};
-
 struct Result {
   std::vector<Bytes> operands;  // after the run, inputs too
   std::string error;
 };
 
-Result run(KernelFn kernel, const Case& c, uint32_t op, bool magnitudes, int threads) {
+Result run(KernelFn kernel, const Case& c, uint32_t op, bool magnitudes, int threads, Placement placement) {
   Result result;
-  std::vector<Placed> placed;
-  for (const Operand& operand : c.operands) placed.emplace_back(magnitudes ? operand.magnitudes : operand.values);
+  std::deque<OperandMemory> placed;
+  for (const Operand& operand : c.operands)
+    placed.emplace_back(magnitudes ? operand.magnitudes : operand.values, placement);
   std::vector<BufferRef> refs;
   for (size_t i = 0; i < placed.size(); ++i) {
     if (c.operands[i].present) refs.push_back({placed[i].data(), placed[i].size()});
@@ -181,7 +143,7 @@ Result run(KernelFn kernel, const Case& c, uint32_t op, bool magnitudes, int thr
   } catch (const OpError& error) {
     result.error = error.what();
   }
-  for (Placed& p : placed) {
+  for (OperandMemory& p : placed) {
     if (!p.guardsHold()) result.error = "wrote outside of an operand";
     result.operands.emplace_back(p.data(), p.data() + p.size());
   }
@@ -237,24 +199,43 @@ std::string compare(const Case& c, const Result& actual, const Result& expected,
   return "";
 }
 
-// The instruction set `planted`: the reference, but the last byte of each output is wrong. Every case that has an output
-// must fail on it.
+// Instruction sets that are wrong on purpose: the reference, and then an error. On `planted` the last byte of each output is
+// wrong: every case with an output that is not empty must fail. The others read the byte next to each operand, which changes
+// nothing: with --pages every case must fail.
 KernelFn plantedReference = nullptr;
 
-void planted(const OpCall& call) {
+void plantedValue(const OpCall& call) {
   plantedReference(call);
   for (uint32_t i = 0; i < call.nOut; ++i)
     if (call.out[i].bytes > 0) call.output<std::byte>(i)[call.out[i].bytes - 1] ^= std::byte{0x41};
 }
 
-std::string checkCase(const Case& c, uint32_t op, KernelFn body) {
-  const Result expected = run(opDef(op).reference, c, op, false, 1);
+template <bool past> void plantedRead(const OpCall& call) {
+  plantedReference(call);
+  const auto read = [](const BufferRef& operand) {
+    if (operand.data == nullptr) return;
+    const volatile std::byte* const begin = static_cast<const std::byte*>(operand.data);
+    static_cast<void>(past ? begin[operand.bytes] : *(begin - 1));
+  };
+  std::for_each_n(call.in, call.nIn, read);
+  std::for_each_n(call.out, call.nOut, read);
+}
+
+KernelFn plantedByName(const std::string& name) {
+  if (name == "planted") return plantedValue;
+  if (name == "planted-read-past") return plantedRead<true>;
+  if (name == "planted-read-before") return plantedRead<false>;
+  return nullptr;
+}
+
+std::string checkCase(const Case& c, uint32_t op, KernelFn body, Placement placement) {
+  const Result expected = run(opDef(op).reference, c, op, false, 1, placement);
   if (!expected.error.empty()) return "reference: " + expected.error;
   Result magnitudes;
-  if (c.mode == Mode::bilinear) magnitudes = run(opDef(op).reference, c, op, true, 1);
-  const Result one = run(body, c, op, false, 1);
+  if (c.mode == Mode::bilinear) magnitudes = run(opDef(op).reference, c, op, true, 1, placement);
+  const Result one = run(body, c, op, false, 1, placement);
   if (!one.error.empty()) return one.error;
-  const Result three = run(body, c, op, false, 3);
+  const Result three = run(body, c, op, false, 3, placement);
   if (!three.error.empty()) return "3 threads: " + three.error;
   if (three.operands != one.operands) return "3 threads give other bits than 1";
   return compare(c, one, expected, magnitudes);
@@ -274,35 +255,88 @@ Isa isaByName(const std::string& name) {
   std::exit(2);
 }
 
+// One case on one instruction set, and where its operands lie.
+struct Task {
+  const Case* c;
+  const char* isaName;
+  Placement placement;
+
+  std::string about() const {
+    const char* const where = placement == Placement::endsAtPage        ? ", operands end at a page"
+                              : placement == Placement::beginsAfterPage ? ", operands begin after a page"
+                                                                        : "";
+    return c->op + " on " + isaName + ", '" + c->name + "'" + where;
+  }
+  bool passes() const {
+    const uint32_t op = opByName(c->op);
+    plantedReference = opDef(op).reference;
+    const KernelFn wrong = plantedByName(isaName);
+    const std::string error = checkCase(*c, op, wrong != nullptr ? wrong : kernel(isaByName(isaName), op), placement);
+    if (!error.empty()) std::printf("%s: %s\n", about().c_str(), error.c_str());
+    return error.empty();
+  }
+};
+
+int runHere(const std::vector<Task>& tasks) {
+  return static_cast<int>(std::count_if(tasks.begin(), tasks.end(), [](const Task& task) { return !task.passes(); }));
+}
+
+// Runs the tasks in a child, and those after one that ended its child in the next child.
+int runInChildren(const std::vector<Task>& tasks) {
+  struct Progress {
+    size_t begun;
+    int failed;
+  };
+  void* const shared = mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0);
+  if (shared == MAP_FAILED) std::exit(2);
+  auto* const progress = new (shared) Progress{0, 0};
+  const rlimit noCore{0, 0};
+  setrlimit(RLIMIT_CORE, &noCore);
+  while (progress->begun < tasks.size()) {
+    std::fflush(stdout);
+    const pid_t child = fork();
+    if (child < 0) std::exit(2);
+    if (child == 0) {
+      while (progress->begun < tasks.size())
+        if (!tasks[progress->begun++].passes()) ++progress->failed;
+      std::fflush(stdout);
+      std::_Exit(0);
+    }
+    int status = 0;
+    if (waitpid(child, &status, 0) != child) std::exit(2);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
+    if (!WIFSIGNALED(status)) std::exit(2);
+    ++progress->failed;
+    std::printf("%s: ended by signal %d, as by a read or a write outside of an operand\n",
+                tasks[progress->begun - 1].about().c_str(), WTERMSIG(status));
+  }
+  return progress->failed;
+}
+
 int conformance(int argc, char** argv) {
-  if (argc < 3) {
-    std::fprintf(stderr, "usage: %s <cases> <instruction set>...\n", argv[0]);
+  const bool pages = argc > 1 && std::strcmp(argv[1], "--pages") == 0;
+  const int first = pages ? 2 : 1;
+  if (argc < first + 2) {
+    std::fprintf(stderr, "usage: %s [--pages] <cases> <instruction set>...\n", argv[0]);
     return 2;
   }
-  Reader reader(argv[1]);
+  Reader reader(argv[first]);
   std::vector<Case> cases(reader.number<uint32_t>());
   for (Case& c : cases) c = readCase(reader);
-  int failed = 0, run = 0;
-  for (int i = 2; i < argc; ++i) {
-    const std::string name = argv[i];
-    const bool plant = name == "planted";
-    const Isa isa = plant ? Isa::reference : isaByName(name);
-    if (!isaRunnable(isa)) {
+  std::vector<Task> tasks;
+  for (int i = first + 1; i < argc; ++i) {
+    if (plantedByName(argv[i]) == nullptr && !isaRunnable(isaByName(argv[i]))) {
       std::printf("not run: this CPU does not have %s\n", argv[i]);
       continue;
     }
     for (const Case& c : cases) {
-      const uint32_t op = opByName(c.op);
-      plantedReference = opDef(op).reference;
-      const std::string error = checkCase(c, op, plant ? planted : kernel(isa, op));
-      ++run;
-      if (error.empty()) continue;
-      ++failed;
-      std::printf("%s on %s, '%s': %s\n", c.op.c_str(), argv[i], c.name.c_str(), error.c_str());
+      if (!pages) tasks.push_back({&c, argv[i], Placement::heap});
+      else for (const Placement at : {Placement::endsAtPage, Placement::beginsAfterPage}) tasks.push_back({&c, argv[i], at});
     }
   }
-  std::printf("%d cases, %d failed\n", run, failed);
-  return failed == 0 && run > 0 ? 0 : 1;
+  const int failed = pages ? runInChildren(tasks) : runHere(tasks);
+  std::printf("%zu cases, %d failed\n", tasks.size(), failed);
+  return failed == 0 && !tasks.empty() ? 0 : 1;
 }
 
 }  // namespace

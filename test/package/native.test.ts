@@ -1,4 +1,5 @@
-// The kernels and the core outside of Node: cross-compiled for arm64 (NEON) under an emulator, and under sanitizers.
+// The kernels and the core outside of Node: cross-compiled for arm64 (NEON) under an emulator, under sanitizers, and as they are
+// shipped on operands next to pages that cannot be touched.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -53,6 +54,32 @@ test('NEON kernels agree with the reference, under qemu', {
   );
   await conformance(['qemu-aarch64', join(folder, 'anneal_conformance')], ['baseline']);
   await runProgram('qemu-aarch64', [join(folder, 'anneal_queue_stress')]);
+});
+
+test('kernels as they are shipped touch no byte beyond their operands', { skip: unless('cmake') }, async () => {
+  const folder = await build('pages', ['anneal_conformance'], ['-DANNEAL_ADDON=OFF']);
+  const program = join(folder, 'anneal_conformance');
+  await withFolder(async (files) => {
+    const path = join(files, 'cases.bin');
+    const { cases } = writeNativeCases(path);
+    for (const isa of isas) {
+      const printed = await runProgram(program, ['--pages', path, isa]);
+      // Each case twice: its operands end right before such a page, and begin right after one.
+      assert.ok(`\n${printed}`.endsWith(`\n${2 * cases} cases, 0 failed\n`), printed);
+    }
+    // The driver must see a read that is there: one byte past each operand, or one before it.
+    const few = writeNativeCases(path, 'first').cases;
+    for (const [planted, where] of [
+      ['planted-read-past', 'operands end at a page'],
+      ['planted-read-before', 'operands begin after a page'],
+    ]) {
+      await assert.rejects(runProgram(program, ['--pages', path, String(planted)]), (error: Error) => {
+        const seen = error.message.split('\n').filter((line) => line.includes(`${where}: ended by signal`));
+        assert.equal(seen.length, few, error.message);
+        return true;
+      });
+    }
+  });
 });
 
 test('address and undefined behaviour sanitizers: kernels, queue and boundary', { skip: unless('cmake') }, async () => {
