@@ -81,7 +81,7 @@ export function rooflineChart(results: readonly BenchResult[], limits: BenchLimi
   const [lowX, highX] = [0.5 * Math.min(0.2, ...intensities), 2 * Math.max(50, ...intensities)];
   const lowY = 0.6 * Math.min(0.01, ...shares);
   const x = logScale(lowX, highX, left, right);
-  const y = logScale(lowY, 1.5, bottom, top);
+  const y = logScale(lowY, 1.2 * Math.max(1.25, ...shares), bottom, top);
   const parts = [
     ...x.ticks.flatMap((tick) => [
       line(x(tick), top, x(tick), bottom, 'var(--grid)'),

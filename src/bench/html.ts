@@ -31,7 +31,7 @@ export function renderBenchPage(report: BenchReport): Promise<string> {
           ),
       card(
         'Share of the limit',
-        'kernels alone; a product is held to the multiply-add peak, everything else to bandwidth; pale: cold caches',
+        'kernels alone; a product is held to the multiply-add peak, everything else to bandwidth; above 100%: fewer multiplications than the direct sums (Winograd, no taps in the padding); pale: cold caches',
         legend([
           ['compute', 'var(--c1)'],
           ['bandwidth', 'var(--c3)'],
