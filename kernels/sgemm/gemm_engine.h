@@ -235,10 +235,12 @@ static inline int64_t packedRows(int64_t m) { return ceilDiv(m, kTileRows) * kTi
 // Depth is cut into equal blocks: a last block of a few would read and write all of C for little.
 static inline int64_t blockDepth(int64_t k) { return ceilDiv(k, ceilDiv(k, kBlockDepth)); }
 
-// Floats of a packed panel of Width rows or columns, with slack behind the last row (storeRow).
+// Floats of a packed panel of Width rows or columns. Packers of A may write up to a vector behind a panel's last row
+// (storeRow, TransposedWindowPacker), where the first row of the next panel, already written, must not be.
 template <int Width> static inline int64_t panelFloats(int64_t depth) {
-  return depth * Width + (Width % kLanes == 0 ? 0 : kLanes);
+  return depth * Width + (Width == kTileColumns ? 0 : kLanes);
 }
+static_assert(kTileRows != kTileColumns, "the width tells panels of A from panels of B");
 static inline size_t packedABytes(int64_t rows, int64_t depth) {
   return static_cast<size_t>(ceilDiv(rows, kTileRows) * panelFloats<kTileRows>(depth)) * sizeof(float);
 }
