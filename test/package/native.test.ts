@@ -1,7 +1,7 @@
 // The kernels and the core outside of Node: cross-compiled for arm64 (NEON) under an emulator, under sanitizers, and as they are
 // shipped on operands next to pages that cannot be touched.
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -15,9 +15,9 @@ function unless(...programs: string[]): string | false {
   return slow || (missing.length > 0 && `needs ${missing.join(', ')}`);
 }
 
-/** Builds with CMake into build/native-<name>/ and gives that folder. */
+/** Builds with CMake into build/<name>/ and gives that folder. */
 async function build(name: string, targets: readonly string[], options: readonly string[]): Promise<string> {
-  const folder = join(root, 'build', `native-${name}`);
+  const folder = join(root, 'build', name);
   await runProgram('cmake', ['-S', root, '-B', folder, '-DANNEAL_NATIVE_TESTS=ON', ...options]);
   const jobs = String(Math.min(2, availableParallelism()));
   await runProgram('cmake', ['--build', folder, '--parallel', jobs, '--target', ...targets]);
@@ -48,7 +48,7 @@ test('NEON kernels agree with the reference, under qemu', {
 }, async () => {
   const toolchain = `-DCMAKE_TOOLCHAIN_FILE=${join(root, 'native', 'test', 'aarch64-linux-gnu.cmake')}`;
   const folder = await build(
-    'neon',
+    'native-neon',
     ['anneal_conformance', 'anneal_queue_stress'],
     [toolchain, '-DANNEAL_ADDON=OFF', '-DANNEAL_WERROR=ON'],
   );
@@ -57,7 +57,13 @@ test('NEON kernels agree with the reference, under qemu', {
 });
 
 test('kernels as they are shipped touch no byte beyond their operands', { skip: unless('cmake') }, async () => {
-  const folder = await build('pages', ['anneal_conformance'], ['-DANNEAL_ADDON=OFF']);
+  // The addon's own objects, where CMake built it.
+  const shipped = existsSync(join(root, 'build', 'cmake', 'CMakeCache.txt'));
+  const folder = await build(
+    shipped ? 'cmake' : 'native-pages',
+    ['anneal_conformance'],
+    shipped ? [] : ['-DANNEAL_ADDON=OFF'],
+  );
   const program = join(folder, 'anneal_conformance');
   await withFolder(async (files) => {
     const path = join(files, 'cases.bin');
@@ -84,7 +90,7 @@ test('kernels as they are shipped touch no byte beyond their operands', { skip: 
 
 test('address and undefined behaviour sanitizers: kernels, queue and boundary', { skip: unless('cmake') }, async () => {
   const targets = ['anneal', 'anneal_conformance', 'anneal_queue_stress'];
-  const folder = await build('address', targets, ['-DANNEAL_SANITIZE=address,undefined']);
+  const folder = await build('native-address', targets, ['-DANNEAL_SANITIZE=address,undefined']);
   await runProgram(join(folder, 'anneal_queue_stress'), []);
   await conformance([join(folder, 'anneal_conformance')], ['reference', ...isas]);
 
@@ -106,7 +112,7 @@ test('address and undefined behaviour sanitizers: kernels, queue and boundary', 
 
 test('thread sanitizer: kernels, queue and thread pool', { skip: unless('cmake', 'setarch') }, async () => {
   const targets = ['anneal_conformance', 'anneal_queue_stress'];
-  const folder = await build('thread', targets, ['-DANNEAL_SANITIZE=thread', '-DANNEAL_ADDON=OFF']);
+  const folder = await build('native-thread', targets, ['-DANNEAL_SANITIZE=thread', '-DANNEAL_ADDON=OFF']);
   await runProgram('setarch', [...fixedAddresses, join(folder, 'anneal_queue_stress')]);
   await conformance(['setarch', ...fixedAddresses, join(folder, 'anneal_conformance')], [raw.device().isa]);
 });
