@@ -6,8 +6,8 @@
 // block of A into L2], panels of B (L1), register tiles. How A and B are laid out is the packer's business: convolution
 // gathers its windows while packing, so no im2col matrix ever exists.
 //
-// A packer says whether its source runs along a row of panels (byRuns), and is called as pack(first, count, k0, depth, to) and writes a panel: `count` rows of A (columns of B) from
-// `first` on, at depths [k0, k0 + depth), as to[k * width + i], width being kTileRows (kTileColumns); what lies beyond
+// A packer says whether its source runs along a row of panels (byRuns). Called as pack(first, count, k0, depth, to), it writes
+// a part of a panel: `count` rows of A (columns of B) from `first` on, at depths [k0, k0 + depth), as to[k * width + i], width being kTileRows (kTileColumns); what lies beyond
 // `count` is never stored into C and may be anything.
 //
 // Each C element is summed over k in order, whatever tile or task it falls into: threads never change a bit.
@@ -230,7 +230,6 @@ template <int Width> struct MatrixPacker {
 // ---- The loops ----
 
 static inline int64_t packedColumns(int64_t n) { return ceilDiv(n, kTileColumns) * kTileColumns; }
-static inline int64_t packedRows(int64_t m) { return ceilDiv(m, kTileRows) * kTileRows; }
 
 // Depth is cut into equal blocks: a last block of a few would read and write all of C for little.
 static inline int64_t blockDepth(int64_t k) { return ceilDiv(k, ceilDiv(k, kBlockDepth)); }

@@ -8,7 +8,8 @@
 // Operands   [a, b, bias?] -> [c]; c must not overlap a, b or bias.
 // Blocking   Goto's: B packed into panels [KC][NR] (shared), a block of A into panels [KC][MR] (by each task), an MR x NR
 //            tile of C in registers. Packing takes row and column strides, so that NN, NT, TN and TT cost the same. Numbers
-//            and reasons in sgemm.tuning.h, the machinery in gemm_engine.h.
+//            and reasons in sgemm.tuning.h, the machinery in gemm_engine.h. Few columns: rows of A are read in place
+//            (window_product.h); few rows: B is (few_rows.h).
 // Threads    Blocks of C (and the batch) are tasks; the sum over K is never split, so results do not depend on threads.
 // Numbers    f32 accumulation: KC products in registers, the blocks of K added to C in order.
 // Edges      Without accumulate C is never read (NaN there does not leak). K = 0 gives activation(beta C + bias).
