@@ -37,7 +37,7 @@ export interface CpuInfo {
 /** What the addon exports. Each environment (main thread, worker) has buffers and a queue of its own. */
 export interface Addon {
   alloc(bytes: number): number;
-  free(handle: number): void;
+  free(handle: number, collected?: boolean): void;
   write(handle: number, byteOffset: number, data: ArrayBufferView): void;
   read(handle: number, byteOffset: number, byteLength: number): Promise<ArrayBuffer>;
   readSync(handle: number, byteOffset: number, byteLength: number): ArrayBuffer;

@@ -66,8 +66,11 @@ Napi::Value bindAlloc(const Napi::CallbackInfo& info) {
 Napi::Value bindFree(const Napi::CallbackInfo& info) {
   return guarded(info, "free", [&]() -> Napi::Value {
     Context& context = Context::of(info.Env());
-    context.buffers().free(handleArgument(info, 0));
-    context.reportMemory(info.Env());
+    const BufferPool::Handle handle = handleArgument(info, 0);
+    const bool collected = info[1].ToBoolean();
+    const size_t bytes = context.buffers().get(handle).bytes;
+    context.buffers().free(handle);
+    context.reportMemory(info.Env(), collected ? bytes : 0);
     return info.Env().Undefined();
   });
 }

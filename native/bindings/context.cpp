@@ -1,5 +1,6 @@
 #include "context.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -158,11 +159,11 @@ Napi::Value Context::callBlockArray(Napi::Env env) {
   return {env, array};
 }
 
-void Context::reportMemory(Napi::Env env) {
-  const auto live = static_cast<int64_t>(buffers_.stats().liveBytes);
-  const int64_t change = live - reportedBytes_;
+void Context::reportMemory(Napi::Env env, size_t collected) {
+  wantedBytes_ = std::max(wantedBytes_ - collected, buffers_.stats().liveBytes);
+  const int64_t change = static_cast<int64_t>(wantedBytes_) - reportedBytes_;
   if (std::llabs(change) < kReportStep) return;
-  reportedBytes_ = live;
+  reportedBytes_ += change;
   Napi::MemoryManagement::AdjustExternalMemory(env, change);
 }
 

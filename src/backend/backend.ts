@@ -41,8 +41,11 @@ export interface Backend {
   readonly name: DeviceName;
   /** A buffer of at least `bytes` bytes, contents undefined. @throws E_OOM */
   alloc(bytes: number): Handle;
-  /** Gives the buffer back; ops already enqueued still see it. @throws E_DISPOSED */
-  free(handle: Handle): void;
+  /**
+   * Gives the buffer back; ops already enqueued still see it. `collected`: because the garbage collector found it unused.
+   * @throws E_DISPOSED
+   */
+  free(handle: Handle, collected?: boolean): void;
   /** Copies `data` out before returning. @throws E_DISPOSED, E_RANGE */
   write(handle: Handle, byteOffset: number, data: ArrayBufferView): void;
   /** Resolves with a copy; rejects with the first failure of an op enqueued before. */

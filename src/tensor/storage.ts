@@ -20,7 +20,8 @@ export class Storage {
     return this;
   }
 
-  release(): void {
-    if (--this.#references === 0) this.backend.free(this.handle);
+  /** `collected`: by the garbage collector's finalizer. */
+  release(collected = false): void {
+    if (--this.#references === 0) this.backend.free(this.handle, collected);
   }
 }

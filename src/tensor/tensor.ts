@@ -19,15 +19,15 @@ interface Claim {
 let live = 0;
 let created = 0;
 
-function surrender(claim: Claim): void {
+function surrender(claim: Claim, collected: boolean): void {
   if (claim.storage === null) return;
-  claim.storage.release();
+  claim.storage.release(collected);
   claim.storage = null;
   live--;
 }
 
 // The last net. A buffer freed here was dropped by its user, who has not called dispose() or used a scope.
-const finalizers = new FinalizationRegistry<Claim>(surrender);
+const finalizers = new FinalizationRegistry<Claim>((claim) => surrender(claim, true));
 
 /** The number of tensors that are not disposed. */
 export function liveTensors(): number {
@@ -213,7 +213,7 @@ export class Tensor<D extends DType = DType> {
   dispose(): void {
     if (this.#claim.storage === null) return;
     if (this.#claim.watched) finalizers.unregister(this.#claim);
-    surrender(this.#claim);
+    surrender(this.#claim, false);
     this.node = null;
   }
 
