@@ -3,7 +3,7 @@
 // before, and then begin right after, a page that cannot be touched. A kernel that does ends its process, a child, and the
 // case has failed; another child goes on with the next case.
 //
-// test/package/native_cases.ts writes the case file; all numbers in it are little endian:
+// test/package/native/cases.ts writes the case file; all numbers in it are little endian:
 //   u32 number of cases, then for each
 //     string op, string name                      (string: u32 length, bytes)
 //     blob params, blob params for the magnitudes (blob: u32 length, bytes)
@@ -228,17 +228,25 @@ KernelFn plantedByName(const std::string& name) {
   return nullptr;
 }
 
-std::string checkCase(const Case& c, uint32_t op, KernelFn body, Placement placement) {
-  const Result expected = run(opDef(op).reference, c, op, false, 1, placement);
-  if (!expected.error.empty()) return "reference: " + expected.error;
-  Result magnitudes;
-  if (c.mode == Mode::bilinear) magnitudes = run(opDef(op).reference, c, op, true, 1, placement);
+// What the reference gives for a case, and the magnitudes behind it: the same for every instruction set.
+struct Expectation {
+  Result values, magnitudes;
+};
+
+Expectation expectationOf(const Case& c, uint32_t op, Placement placement) {
+  Expectation expected{run(opDef(op).reference, c, op, false, 1, placement), {}};
+  if (c.mode == Mode::bilinear) expected.magnitudes = run(opDef(op).reference, c, op, true, 1, placement);
+  return expected;
+}
+
+std::string checkCase(const Case& c, uint32_t op, KernelFn body, Placement placement, const Expectation& expected) {
+  if (!expected.values.error.empty()) return "reference: " + expected.values.error;
   const Result one = run(body, c, op, false, 1, placement);
   if (!one.error.empty()) return one.error;
   const Result three = run(body, c, op, false, 3, placement);
   if (!three.error.empty()) return "3 threads: " + three.error;
   if (three.operands != one.operands) return "3 threads give other bits than 1";
-  return compare(c, one, expected, magnitudes);
+  return compare(c, one, expected.values, expected.magnitudes);
 }
 
 uint32_t opByName(const std::string& name) {
@@ -255,50 +263,62 @@ Isa isaByName(const std::string& name) {
   std::exit(2);
 }
 
-// One case on one instruction set, and where its operands lie.
+// One case, where its operands lie, and the instruction sets to run it on.
 struct Task {
   const Case* c;
-  const char* isaName;
   Placement placement;
+  const std::vector<std::string>* isas;
 
-  std::string about() const {
+  std::string about(const std::string& isa) const {
     const char* const where = placement == Placement::endsAtPage        ? ", operands end at a page"
                               : placement == Placement::beginsAfterPage ? ", operands begin after a page"
                                                                         : "";
-    return c->op + " on " + isaName + ", '" + c->name + "'" + where;
+    return c->op + " on " + isa + ", '" + c->name + "'" + where;
   }
-  bool passes() const {
+
+  // Begins with `begun` of the instruction sets, which it counts up, and adds to `failed`.
+  void run(size_t& begun, size_t& failed) const {
     const uint32_t op = opByName(c->op);
     plantedReference = opDef(op).reference;
-    const KernelFn wrong = plantedByName(isaName);
-    const std::string error = checkCase(*c, op, wrong != nullptr ? wrong : kernel(isaByName(isaName), op), placement);
-    if (!error.empty()) std::printf("%s: %s\n", about().c_str(), error.c_str());
-    return error.empty();
+    const Expectation expected = expectationOf(*c, op, placement);
+    while (begun < isas->size()) {
+      const std::string& isa = (*isas)[begun++];
+      const KernelFn wrong = plantedByName(isa);
+      const KernelFn body = wrong != nullptr ? wrong : kernel(isaByName(isa), op);
+      const std::string error = checkCase(*c, op, body, placement, expected);
+      if (error.empty()) continue;
+      ++failed;
+      std::printf("%s: %s\n", about(isa).c_str(), error.c_str());
+    }
   }
 };
 
-int runHere(const std::vector<Task>& tasks) {
-  return static_cast<int>(std::count_if(tasks.begin(), tasks.end(), [](const Task& task) { return !task.passes(); }));
+size_t runHere(const std::vector<Task>& tasks) {
+  size_t failed = 0;
+  for (const Task& task : tasks) {
+    size_t begun = 0;
+    task.run(begun, failed);
+  }
+  return failed;
 }
 
-// Runs the tasks in a child, and those after one that ended its child in the next child.
-int runInChildren(const std::vector<Task>& tasks) {
+// Runs the tasks in a child, and what comes after that which ended it in the next child.
+size_t runInChildren(const std::vector<Task>& tasks) {
   struct Progress {
-    size_t begun;
-    int failed;
+    size_t done, begun, failed;  // tasks; instruction sets of the task at hand; both together
   };
   void* const shared = mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0);
   if (shared == MAP_FAILED) std::exit(2);
-  auto* const progress = new (shared) Progress{0, 0};
+  auto* const progress = new (shared) Progress{0, 0, 0};
   const rlimit noCore{0, 0};
   setrlimit(RLIMIT_CORE, &noCore);
-  while (progress->begun < tasks.size()) {
+  while (progress->done < tasks.size()) {
     std::fflush(stdout);
     const pid_t child = fork();
     if (child < 0) std::exit(2);
     if (child == 0) {
-      while (progress->begun < tasks.size())
-        if (!tasks[progress->begun++].passes()) ++progress->failed;
+      for (; progress->done < tasks.size(); ++progress->done, progress->begun = 0)
+        tasks[progress->done].run(progress->begun, progress->failed);
       std::fflush(stdout);
       std::_Exit(0);
     }
@@ -306,9 +326,12 @@ int runInChildren(const std::vector<Task>& tasks) {
     if (waitpid(child, &status, 0) != child) std::exit(2);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
     if (!WIFSIGNALED(status)) std::exit(2);
-    ++progress->failed;
-    std::printf("%s: ended by signal %d, as by a read or a write outside of an operand\n",
-                tasks[progress->begun - 1].about().c_str(), WTERMSIG(status));
+    const Task& task = tasks[progress->done];
+    const bool inReference = progress->begun == 0;
+    const std::string about = task.about(inReference ? "reference" : (*task.isas)[progress->begun - 1]);
+    std::printf("%s: ended by signal %d, as by a read or a write outside of an operand\n", about.c_str(), WTERMSIG(status));
+    progress->failed += inReference ? task.isas->size() : 1;
+    if (inReference) ++progress->done;
   }
   return progress->failed;
 }
@@ -323,20 +346,19 @@ int conformance(int argc, char** argv) {
   Reader reader(argv[first]);
   std::vector<Case> cases(reader.number<uint32_t>());
   for (Case& c : cases) c = readCase(reader);
-  std::vector<Task> tasks;
+  std::vector<std::string> isas;
   for (int i = first + 1; i < argc; ++i) {
-    if (plantedByName(argv[i]) == nullptr && !isaRunnable(isaByName(argv[i]))) {
-      std::printf("not run: this CPU does not have %s\n", argv[i]);
-      continue;
-    }
-    for (const Case& c : cases) {
-      if (!pages) tasks.push_back({&c, argv[i], Placement::heap});
-      else for (const Placement at : {Placement::endsAtPage, Placement::beginsAfterPage}) tasks.push_back({&c, argv[i], at});
-    }
+    if (plantedByName(argv[i]) != nullptr || isaRunnable(isaByName(argv[i]))) isas.emplace_back(argv[i]);
+    else std::printf("not run: this CPU does not have %s\n", argv[i]);
   }
-  const int failed = pages ? runInChildren(tasks) : runHere(tasks);
-  std::printf("%zu cases, %d failed\n", tasks.size(), failed);
-  return failed == 0 && !tasks.empty() ? 0 : 1;
+  std::vector<Task> tasks;
+  for (const Case& c : cases) {
+    if (!pages) tasks.push_back({&c, Placement::heap, &isas});
+    else for (const Placement at : {Placement::endsAtPage, Placement::beginsAfterPage}) tasks.push_back({&c, at, &isas});
+  }
+  const size_t failed = pages ? runInChildren(tasks) : runHere(tasks);
+  std::printf("%zu cases, %zu failed\n", tasks.size() * isas.size(), failed);
+  return failed == 0 && !tasks.empty() && !isas.empty() ? 0 : 1;
 }
 
 }  // namespace

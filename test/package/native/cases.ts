@@ -1,10 +1,10 @@
 // Writes the case tables as the file that native/test/conformance.cpp reads; the format is described there.
 import { writeFileSync } from 'node:fs';
-import type { OpInfo } from '../../src/binding.js';
-import { type Bound, type CaseOperand, type OpCase, readCaseTables } from '../support/case_file.js';
-import { place, type Values } from '../support/conformance.js';
-import { seedOf } from '../support/formula.js';
-import { encodeParams, opInfo } from '../support/raw.js';
+import type { OpInfo } from '../../../src/binding.js';
+import { type Bound, type CaseOperand, type OpCase, readCaseTables } from '../../support/case_file.js';
+import { place, type Values } from '../../support/conformance.js';
+import { seedOf } from '../../support/formula.js';
+import { encodeParams, opInfo } from '../../support/raw.js';
 
 class Writer {
   readonly #parts: Uint8Array[] = [];
