@@ -5,7 +5,7 @@ import { add, addInto } from '../ops/elementwise/elementwise.js';
 import { copyInto } from '../ops/strided_copy/strided_copy.js';
 import { innermost, keep, scope } from '../tensor/scope.js';
 import { formatShape, sameShape } from '../tensor/shape.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { empty, type Tensor } from '../tensor/tensor.js';
 import { checkGradients, enableGrad, type Node, noGrad, ruleOf } from './tape.js';
 
 export interface BackwardOptions {
@@ -107,9 +107,17 @@ function walk(
     if (!createGraph) gradient.dispose();
   };
   const sum = (a: Gradient, b: Gradient): Gradient => {
-    const total = createGraph ? enableGrad(() => add(a, b)) : noGrad(() => add(a, b));
-    drop(a);
-    drop(b);
+    const added = (): Tensor => add(a, b);
+    if (createGraph) return asGradient('add', enableGrad(added));
+    const [into, from] = a.storage.shared ? [b, a] : [a, b];
+    if (!into.storage.shared) {
+      addInto(into, from);
+      from.dispose();
+      return into;
+    }
+    const total = noGrad(added);
+    a.dispose();
+    b.dispose();
     return asGradient('add', total);
   };
   if (output.node === null || stops.has(output)) {
@@ -122,6 +130,8 @@ function walk(
     if (dy === undefined) continue;
     pending.delete(node);
     const gradients = applyRule(node, dy, createGraph, inPlace && !createGraph);
+    // Before its memory, if a gradient is a view of it, goes on to a leaf.
+    drop(dy);
     for (let i = 0; i < gradients.length; i++) {
       const gradient = gradients[i];
       const input = node.inputs[i];
@@ -134,7 +144,6 @@ function walk(
       const other = pending.get(parent);
       pending.set(parent, other === undefined ? gradient : sum(other, gradient));
     }
-    drop(dy);
     if (!retainGraph) {
       node.backward = null;
       node.saved = [];
@@ -167,6 +176,15 @@ function seedFor(op: string, output: Tensor, seed: Tensor | undefined): Gradient
   return asGradient(op, seed).view(seed.shape);
 }
 
+/** Gives up the gradient for one of the same values whose memory no other tensor views. */
+function own(gradient: Gradient): Gradient {
+  if (!gradient.storage.shared) return gradient;
+  const copy = empty(gradient.shape, 'f32', gradient.device);
+  copyInto(copy, gradient);
+  gradient.dispose();
+  return copy;
+}
+
 /** Adds a gradient to a leaf's `grad`, of which the leaf takes possession, or to its slot in an optimizer's arena. */
 function accumulate(tensor: Tensor, gradient: Gradient, createGraph: boolean): void {
   if (gradient === tensor.gradSlot) {
@@ -177,9 +195,11 @@ function accumulate(tensor: Tensor, gradient: Gradient, createGraph: boolean): v
     tensor.grad = tensor.gradSlot;
     gradient.dispose();
   } else if (tensor.grad === null) {
-    tensor.grad = keep(gradient);
-  } else if (createGraph) {
-    tensor.grad = keep(asGradient('add', add(tensor.grad, gradient)));
+    tensor.grad = keep(createGraph ? gradient : own(gradient));
+  } else if (createGraph || tensor.grad.node !== null || tensor.grad.storage.shared) {
+    // Others see its memory: a graph, or a view that somebody took.
+    const { grad } = tensor;
+    tensor.grad = keep(asGradient('add', createGraph ? add(grad, gradient) : noGrad(() => add(grad, gradient))));
   } else {
     addInto(tensor.grad, gradient);
     gradient.dispose();
@@ -217,6 +237,7 @@ export function gradients(
   seed?: Tensor,
   options: BackwardOptions = {},
 ): Gradient[] {
+  const { createGraph = false } = options;
   const found = new Map<Tensor, Gradient>();
   const wanted = new Set(inputs);
   const leaf = (tensor: Tensor, gradient: Gradient): void => {
@@ -226,7 +247,13 @@ export function gradients(
   };
   const run = (): Gradient[] => {
     walk(output, seedFor('grad', output, seed), options, leaf, wanted);
-    return inputs.map((input) => found.get(input) ?? asGradient('zeros', zerosLike(input)));
+    return inputs.map((input) => {
+      const gradient = found.get(input);
+      if (gradient === undefined) return asGradient('zeros', zerosLike(input));
+      const owned = createGraph ? gradient : own(gradient);
+      found.set(input, owned);
+      return owned;
+    });
   };
-  return options.createGraph ? run() : scope(run);
+  return createGraph ? run() : scope(run);
 }

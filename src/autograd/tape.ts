@@ -8,7 +8,7 @@ import type { Tensor } from '../tensor/tensor.js';
  * The backward rule of one op call: the gradients with respect to its inputs, given that with respect to its output.
  * `needs[i]` tells whether input i wants one; null where it does not. Rules are made of ops, so that they can be
  * differentiated again. `places[i]`, where there is one, is memory for the gradient of input i: a rule may write it there
- * and return that very tensor, which spares a copy into an optimizer's arena.
+ * (`emptyAt`) and return that very tensor, which spares a copy into an optimizer's arena.
  */
 export type Backward = (
   dy: Tensor<'f32'>,

@@ -1,7 +1,7 @@
 // Activations that matmul and the convolutions apply in registers (kernels/common/activation.h).
 import { AnnealError } from '../errors.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { reluGrad, sigmoidGrad, tanhGrad } from './elementwise/binary.js';
+import { overGradient } from './elementwise/binary.js';
 
 /** In the order of the C++ enum. */
 const activations = ['none', 'relu', 'sigmoid', 'tanh'] as const;
@@ -21,14 +21,10 @@ export function activationCode(op: string, activation: FusedActivation): number 
   return code;
 }
 
-const grads: Record<FusedActivation, (y: Tensor, dy: Tensor) => Tensor> = {
-  none: (_y, dy) => dy,
-  relu: reluGrad,
-  sigmoid: sigmoidGrad,
-  tanh: tanhGrad,
-};
-
-/** The gradient before the activation, from that after it; each of these derivatives follows from the output y. */
+/**
+ * The gradient before the activation, from the one after it that a rule was given; each of these derivatives follows from
+ * the output y.
+ */
 export function activationGrad(activation: FusedActivation, y: Tensor, dy: Tensor): Tensor {
-  return grads[activation](y, dy);
+  return activation === 'none' ? dy : overGradient(`${activation}_grad`, y, dy);
 }

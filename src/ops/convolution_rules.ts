@@ -3,16 +3,23 @@
 // [OC], and w is whatever the family's weights are.
 import type { Backward } from '../autograd/tape.js';
 import type { Shape } from '../tensor/shape.js';
-import type { Tensor } from '../tensor/tensor.js';
+import type { Place, Tensor } from '../tensor/tensor.js';
 import { activationGrad, type FusedActivation } from './activation.js';
 import { broadcastTo } from './elementwise/binary.js';
-import { sum } from './reduce/reduce.js';
+import { sumTo } from './reduce/sum_to.js';
 
 /** The three kernels of a family, as recorded ops; `geometry` is what they share. */
 export interface ConvolutionFamily<G> {
   forward(x: Tensor, w: Tensor, geometry: G): Tensor;
   backwardData(dy: Tensor, w: Tensor, geometry: G): Tensor;
-  backwardWeight(x: Tensor, dy: Tensor, geometry: G, withBias: boolean): { dw: Tensor; dbias: Tensor | null };
+  /** `into`: places for dw and dbias. */
+  backwardWeight(
+    x: Tensor,
+    dy: Tensor,
+    geometry: G,
+    withBias: boolean,
+    into?: readonly [Place, Place],
+  ): { dw: Tensor; dbias: Tensor | null };
 }
 
 export interface ConvolutionRules<G> {
@@ -32,23 +39,23 @@ export function convolutionRules<G>(ops: ConvolutionFamily<G>): ConvolutionRules
   return {
     convolution:
       (x, w, y, activation, geometry) =>
-      (dy, [needsX = false, needsW = false, needsBias = false]) => {
+      (dy, [needsX = false, needsW = false, needsBias = false], [, placeW, placeBias]) => {
         const dz = activationGrad(activation, y, dy); // [N,OH,OW,OC], before the activation
-        const weights = needsW ? ops.backwardWeight(x, dz, geometry, needsBias) : null; // w's shape, [OC]
-        const dbias = weights ? weights.dbias : needsBias ? sum(dz, [0, 1, 2]) : null; // [OC]
+        const weights = needsW ? ops.backwardWeight(x, dz, geometry, needsBias, [placeW, placeBias]) : null; // w's shape, [OC]
+        const dbias = weights ? weights.dbias : needsBias ? sumTo(dz, dz.shape.slice(-1), placeBias) : null; // [OC]
         return [needsX ? ops.backwardData(dz, w, geometry) : null, weights?.dw ?? null, dbias];
       },
     forward:
       (x, w, geometry) =>
-      (dy, [needsX = false, needsW = false]) => [
+      (dy, [needsX = false, needsW = false], [, placeW]) => [
         needsX ? ops.backwardData(dy, w, geometry) : null, // [N,H,W,C]
-        needsW ? ops.backwardWeight(x, dy, geometry, false).dw : null, // w's shape
+        needsW ? ops.backwardWeight(x, dy, geometry, false, [placeW, null]).dw : null, // w's shape
       ],
     backwardData:
       (dy, w, geometry) =>
-      (g, [needsDy = false, needsW = false]) => [
+      (g, [needsDy = false, needsW = false], [, placeW]) => [
         needsDy ? ops.forward(g, w, geometry) : null, // [N,OH,OW,OC]
-        needsW ? ops.backwardWeight(g, dy, geometry, false).dw : null, // w's shape
+        needsW ? ops.backwardWeight(g, dy, geometry, false, [placeW, null]).dw : null, // w's shape
       ],
     backwardWeight:
       (x, dy, geometry) =>

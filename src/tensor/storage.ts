@@ -15,6 +15,11 @@ export class Storage {
     this.bytes = bytes;
   }
 
+  /** Whether more than one tensor views it. */
+  get shared(): boolean {
+    return this.#references > 1;
+  }
+
   retain(): this {
     this.#references++;
     return this;

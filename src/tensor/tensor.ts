@@ -235,6 +235,16 @@ export function empty<D extends DType>(shape: Shape, dtype: D, device: DeviceNam
   return new Tensor(new Storage(backend, sizeOf(shape) * itemBytes(dtype)), 0, shape, dtype);
 }
 
+/** Memory for a gradient that backward may want at a place of its own: a slot of an optimizer's arena. */
+export type Place = Tensor<'f32'> | null | undefined;
+
+/** The place, about to be overwritten off the tape, or where there is none a new f32 tensor with undefined contents. */
+export function emptyAt(place: Place, shape: Shape, device: DeviceName): Tensor<'f32'> {
+  if (!place) return empty(shape, 'f32', device);
+  place.storage.version++;
+  return place;
+}
+
 function toHostArray(dtype: DType, values: ArrayLike<number>): HostArray {
   if (dtype === 'f32') return values instanceof Float32Array ? values : Float32Array.from(values);
   if (dtype === 'i32') return values instanceof Int32Array ? values : Int32Array.from(values);

@@ -1,7 +1,7 @@
 // Backward rule of batch normalisation: one kernel, or, where the backward pass is itself recorded, the same formula
 // made of ops that can be differentiated again.
 import { type Backward, gradEnabled } from '../../autograd/tape.js';
-import { empty, type Tensor } from '../../tensor/tensor.js';
+import { empty, emptyAt, type Place, type Tensor } from '../../tensor/tensor.js';
 import { dispatch } from '../dispatch.js';
 import { affine, mul, rsqrt, square, sub } from '../elementwise/elementwise.js';
 import { mean as meanOver, sum } from '../reduce/reduce.js';
@@ -23,14 +23,14 @@ interface Saved {
 }
 
 export function batchNormBackward(saved: Saved): Backward {
-  return (dy, needs) => (gradEnabled() ? composed(saved, dy, needs) : fused(saved, dy, needs));
+  return (dy, needs, places) => (gradEnabled() ? composed(saved, dy, needs) : fused(saved, dy, needs, places));
 }
 
-function fused(saved: Saved, dy: Tensor, needs: readonly boolean[]): (Tensor | null)[] {
+function fused(saved: Saved, dy: Tensor, needs: readonly boolean[], places: readonly Place[]): (Tensor | null)[] {
   const { x, gamma, mean, rstd, rows, channels, training } = saved;
   const dx = empty(x.shape, 'f32', dy.device);
-  const dgamma = needs[1] ? empty([channels], 'f32', dy.device) : null;
-  const dbeta = needs[2] ? empty([channels], 'f32', dy.device) : null;
+  const dgamma = needs[1] ? emptyAt(places[1], [channels], dy.device) : null;
+  const dbeta = needs[2] ? emptyAt(places[2], [channels], dy.device) : null;
   dispatch(batchNormBackwardParams, { rows, channels, training }, [dy, x, gamma, mean, rstd], [dx, dgamma, dbeta]);
   return [dx, dgamma, dbeta];
 }

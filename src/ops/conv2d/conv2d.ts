@@ -3,7 +3,7 @@ import { record } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
 import { formatShape, sameShape } from '../../tensor/shape.js';
-import { empty, type Tensor } from '../../tensor/tensor.js';
+import { empty, emptyAt, type Place, type Tensor } from '../../tensor/tensor.js';
 import { activationCode, type FusedActivation } from '../activation.js';
 import { depthwiseConv2d } from '../depthwise_conv2d/depthwise_conv2d.js';
 import { dispatch, expectDType, expectRank } from '../dispatch.js';
@@ -105,16 +105,19 @@ export function backwardData(dy: Tensor, w: Tensor, geometry: Conv2dGeometry): T
   return record('conv2dBackwardData', dx, [dy, w], rules.backwardData(dy, w, geometry), { saved: [dy, w] });
 }
 
-/** dw [kh,kw,c/groups,oc], and with it dbias [oc] if asked for, from x [n,h,w,c] and dy [n,oh,ow,oc]. */
+const nowhere = [null, null] as const;
+
+/** dw [kh,kw,c/groups,oc], and with it dbias [oc] if asked for, from x [n,h,w,c] and dy [n,oh,ow,oc]; into their places, if any. */
 export function backwardWeight(
   x: Tensor,
   dy: Tensor,
   geometry: Conv2dGeometry,
   withBias: boolean,
+  [placeW, placeBias]: readonly [Place, Place] = nowhere,
 ): { dw: Tensor<'f32'>; dbias: Tensor<'f32'> | null } {
   const { kh, kw, c, oc, groups } = geometry;
-  const dw = empty([kh, kw, c / groups, oc], 'f32', dy.device);
-  const dbias = withBias ? empty([oc], 'f32', dy.device) : null;
+  const dw = emptyAt(placeW, [kh, kw, c / groups, oc], dy.device);
+  const dbias = withBias ? emptyAt(placeBias, [oc], dy.device) : null;
   dispatch(conv2dBackwardWeightParams, geometry, [x, dy], [dw, dbias]);
   record('conv2dBackwardWeight', dw, [x, dy], rules.backwardWeight(x, dy, geometry), { saved: [x, dy] });
   if (dbias) record('conv2dBackwardBias', dbias, [dy], rules.biasSum(dy.shape), { saved: [] });

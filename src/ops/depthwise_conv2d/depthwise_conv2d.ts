@@ -3,7 +3,7 @@ import { record } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
 import { formatShape, sameShape } from '../../tensor/shape.js';
-import { empty, type Tensor } from '../../tensor/tensor.js';
+import { empty, emptyAt, type Place, type Tensor } from '../../tensor/tensor.js';
 import { activationCode, type FusedActivation } from '../activation.js';
 import { dispatch, expectDType, expectRank } from '../dispatch.js';
 import { type WindowOptions, windowOf } from '../window.js';
@@ -94,16 +94,19 @@ export function backwardData(dy: Tensor, w: Tensor, geometry: DepthwiseGeometry)
   return record('depthwiseConv2dBackwardData', dx, [dy, w], rules.backwardData(dy, w, geometry), { saved: [dy, w] });
 }
 
-/** dw [kh,kw,c,m], and with it dbias [c*m] if asked for, from x [n,h,w,c] and dy [n,oh,ow,c*m]. */
+const nowhere = [null, null] as const;
+
+/** dw [kh,kw,c,m], and with it dbias [c*m] if asked for, from x [n,h,w,c] and dy [n,oh,ow,c*m]; into their places, if any. */
 export function backwardWeight(
   x: Tensor,
   dy: Tensor,
   geometry: DepthwiseGeometry,
   withBias: boolean,
+  [placeW, placeBias]: readonly [Place, Place] = nowhere,
 ): { dw: Tensor<'f32'>; dbias: Tensor<'f32'> | null } {
   const { kh, kw, c, m } = geometry;
-  const dw = empty([kh, kw, c, m], 'f32', dy.device);
-  const dbias = withBias ? empty([c * m], 'f32', dy.device) : null;
+  const dw = emptyAt(placeW, [kh, kw, c, m], dy.device);
+  const dbias = withBias ? emptyAt(placeBias, [c * m], dy.device) : null;
   dispatch(depthwiseConv2dBackwardWeightParams, geometry, [x, dy], [dw, dbias]);
   record('depthwiseConv2dBackwardWeight', dw, [x, dy], rules.backwardWeight(x, dy, geometry), { saved: [x, dy] });
   if (dbias) record('depthwiseConv2dBackwardBias', dbias, [dy], rules.biasSum(dy.shape), { saved: [] });

@@ -1,9 +1,9 @@
 // Elementwise functions of two tensors, with NumPy's broadcasting. Either may be a number.
-import { type Backward, record, records } from '../../autograd/tape.js';
+import { type Backward, gradEnabled, record, records } from '../../autograd/tape.js';
 import { AnnealError } from '../../errors.js';
 import { dtypeCodes } from '../../tensor/dtype.js';
 import { broadcastShapes, formatShape, type Shape, sameShape } from '../../tensor/shape.js';
-import { empty, type Tensor } from '../../tensor/tensor.js';
+import { empty, type Place, type Tensor } from '../../tensor/tensor.js';
 import { dispatch } from '../dispatch.js';
 import { sumTo } from '../reduce/sum_to.js';
 import { reshape } from '../reshape.js';
@@ -112,11 +112,11 @@ function binary(
   if (rule === undefined || !records(inputs)) return out;
   const { alpha = 0, beta = 0 } = constants;
   const gradient = (side: 'a' | 'b', dy: Tensor): Tensor | null => rule[side]?.(dy, a, b, out, { alpha, beta }) ?? null;
-  const to = (g: Tensor | null, operand: Operand): Tensor | null =>
-    g === null || typeof operand === 'number' ? null : sumTo(g, operand.shape);
-  const backward: Backward = (dy, needs) => [
-    needs[0] ? to(gradient('a', dy), a) : null,
-    needs[1] ? to(gradient('b', dy), b) : null,
+  const to = (g: Tensor | null, operand: Operand, place: Place): Tensor | null =>
+    g === null || typeof operand === 'number' ? null : sumTo(g, operand.shape, place);
+  const backward: Backward = (dy, needs, places) => [
+    needs[0] ? to(gradient('a', dy), a, places[0]) : null,
+    needs[1] ? to(gradient('b', dy), b, places[1]) : null,
   ];
   if (rule.saves === undefined) return record(name, out, inputs, backward);
   const saved = rule.saves === 'none' ? [] : inputs.filter((input) => input !== null);
@@ -183,6 +183,17 @@ export const softplusGrad = (x: Tensor, g: Tensor): Tensor => binary('softplus_g
 export const clipGrad = (x: Tensor, g: Tensor, alpha: number, beta: number): Tensor =>
   binary('clip_grad', x, g, { alpha, beta });
 
+/**
+ * One of these helpers in a rule, g the very gradient that the rule was given: it is overwritten where no one else views
+ * it and no graph is recorded.
+ */
+export function overGradient(name: BinaryName, v: Tensor, g: Tensor, constants: UnaryConstants = {}): Tensor {
+  if (gradEnabled() || g.storage.shared) return binary(name, v, g, constants);
+  run(name, 'f32', v, g, g, constants);
+  g.storage.version++;
+  return g;
+}
+
 /** target += x, in place, off the tape. @throws E_SHAPE, E_ARGUMENT when a gradient flows through the target */
 export function addInto(target: Tensor, x: Tensor): void {
   if (!sameShape(target.shape, x.shape)) {
@@ -210,5 +221,5 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   const dtype = commonDType('broadcastTo', [x]);
   const out = empty(shape, dtype, x.device);
   run('mul', dtype, x, 1, out, {});
-  return record('broadcastTo', out, [x], (dy) => [sumTo(dy, x.shape)], { saved: [] });
+  return record('broadcastTo', out, [x], (dy, _needs, [place]) => [sumTo(dy, x.shape, place)], { saved: [] });
 }

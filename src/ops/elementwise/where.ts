@@ -38,10 +38,10 @@ export function where(condition: Tensor, left: Operand, right: Operand): Tensor 
     'where',
     out,
     [condition, ...tensors],
-    (dy, needs) => [
+    (dy, needs, places) => [
       null,
-      tensors[0] && needs[1] ? sumTo(where(condition, dy, 0), tensors[0].shape) : null,
-      tensors[1] && needs[2] ? sumTo(where(condition, 0, dy), tensors[1].shape) : null,
+      tensors[0] && needs[1] ? sumTo(where(condition, dy, 0), tensors[0].shape, places[1]) : null,
+      tensors[1] && needs[2] ? sumTo(where(condition, 0, dy), tensors[1].shape, places[2]) : null,
     ],
     { saved: [condition] },
   );

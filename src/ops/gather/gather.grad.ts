@@ -6,7 +6,7 @@ import { gatherGrad, gatherRows } from './gather.js';
 
 /** [...n, ...rest] -> [rows, ...rest]. */
 export function gatherBackward(indices: Tensor, shape: Shape): Backward {
-  return (dy) => [gatherGrad(indices, dy, shape), null];
+  return (dy, _needs, [place]) => [gatherGrad(indices, dy, shape, place), null];
 }
 
 /** [rows, ...rest] -> [...n, ...rest]. */

@@ -4,7 +4,7 @@ import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
 import { type DType, dtypeCodes } from '../../tensor/dtype.js';
 import { formatShape, normalizeAxis, type Shape, sizeOf } from '../../tensor/shape.js';
-import { empty, type Tensor } from '../../tensor/tensor.js';
+import { empty, emptyAt, type Place, type Tensor } from '../../tensor/tensor.js';
 import { arange } from '../creation.js';
 import { dispatch, expectDType, expectRank } from '../dispatch.js';
 import { cast, equal } from '../elementwise/elementwise.js';
@@ -29,9 +29,9 @@ export function gatherRows<D extends DType>(table: Tensor<D>, indices: Tensor): 
 }
 
 /** The gradient of `gatherRows`: rows of dy added up by index, in their order, into a table of the given shape. */
-export function gatherGrad(indices: Tensor, dy: Tensor, shape: Shape): Tensor<'f32'> {
+export function gatherGrad(indices: Tensor, dy: Tensor, shape: Shape, place?: Place): Tensor<'f32'> {
   const [rows = 1, ...rest] = shape;
-  const out = empty(shape, 'f32', dy.device);
+  const out = emptyAt(place, shape, dy.device);
   dispatch(gatherBackwardParams, { rows, width: sizeOf(rest), count: indices.size }, [indices, dy], [out]);
   return record('gatherGrad', out, [indices, dy], gatherGradBackward(indices), { saved: [indices] });
 }

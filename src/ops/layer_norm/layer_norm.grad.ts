@@ -1,7 +1,7 @@
 // Backward rule of layer normalisation: one kernel, or, where the backward pass is itself recorded, the same formula
 // made of ops that can be differentiated again.
 import { type Backward, gradEnabled } from '../../autograd/tape.js';
-import { empty, type Tensor } from '../../tensor/tensor.js';
+import { empty, emptyAt, type Place, type Tensor } from '../../tensor/tensor.js';
 import { dispatch } from '../dispatch.js';
 import { affine, mul, rsqrt, square, sub } from '../elementwise/elementwise.js';
 import { mean as meanOver, sum } from '../reduce/reduce.js';
@@ -23,13 +23,18 @@ interface Saved {
 }
 
 export function layerNormBackward(saved: Saved): Backward {
-  return (dy, needs) => (gradEnabled() ? composed(saved, dy, needs) : fused(saved, dy, needs));
+  return (dy, needs, places) => (gradEnabled() ? composed(saved, dy, needs) : fused(saved, dy, needs, places));
 }
 
-function fused({ x, gamma, mean, rstd, rows, cols }: Saved, dy: Tensor, needs: readonly boolean[]): (Tensor | null)[] {
+function fused(
+  { x, gamma, mean, rstd, rows, cols }: Saved,
+  dy: Tensor,
+  needs: readonly boolean[],
+  places: readonly Place[],
+): (Tensor | null)[] {
   const dx = empty(x.shape, 'f32', dy.device);
-  const dgamma = needs[1] ? empty([cols], 'f32', dy.device) : null;
-  const dbeta = needs[2] ? empty([cols], 'f32', dy.device) : null;
+  const dgamma = needs[1] ? emptyAt(places[1], [cols], dy.device) : null;
+  const dbeta = needs[2] ? emptyAt(places[2], [cols], dy.device) : null;
   dispatch(layerNormBackwardParams, { rows, cols }, [dy, x, gamma, mean, rstd], [dx, dgamma, dbeta]);
   return [dx, dgamma, dbeta];
 }

@@ -5,7 +5,7 @@ import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
 import { type DType, dtypeCodes } from '../../tensor/dtype.js';
 import { formatShape, normalizeAxes, normalizeAxis, type Shape, sizeOf } from '../../tensor/shape.js';
-import { empty, type Tensor } from '../../tensor/tensor.js';
+import { empty, emptyAt, type Tensor } from '../../tensor/tensor.js';
 import { dispatch, expectDType } from '../dispatch.js';
 import { affine, sqrt, square, sub } from '../elementwise/elementwise.js';
 import { reshape } from '../reshape.js';
@@ -70,6 +70,22 @@ function reductionOf(name: ReduceName, x: Tensor, axes: Axes | undefined): Reduc
   };
 }
 
+function runReduce(name: ReduceName, x: Tensor, over: readonly number[], out: Tensor): void {
+  const { dims, axes } = collapse(x.shape, new Set(over));
+  if (dims.length > MAX_RANK) {
+    throw new AnnealError(
+      'E_SHAPE',
+      `${name}: expected axes that form at most ${MAX_RANK} groups, received ${formatShape(x.shape)}`,
+    );
+  }
+  dispatch(
+    reduceParams,
+    { code: codes.indexOf(name), dtype: dtypeCodes[x.dtype], rank: dims.length, dims, axes },
+    [x],
+    [out],
+  );
+}
+
 function reduce<D extends DType>(
   name: ReduceName,
   x: Tensor,
@@ -83,20 +99,8 @@ function reduce<D extends DType>(
   if (reduction.count === 0 && (name === 'max' || name === 'min' || name.startsWith('arg'))) {
     throw new AnnealError('E_SHAPE', `${name}: expected one or more items to reduce, received ${formatShape(x.shape)}`);
   }
-  const { dims, axes: bits } = collapse(x.shape, new Set(reduction.axes));
-  if (dims.length > MAX_RANK) {
-    throw new AnnealError(
-      'E_SHAPE',
-      `${name}: expected axes that form at most ${MAX_RANK} groups, received ${formatShape(x.shape)}`,
-    );
-  }
   const out = empty(keepDims ? reduction.padded : reduction.kept, dtype, x.device);
-  dispatch(
-    reduceParams,
-    { code: codes.indexOf(name), dtype: dtypeCodes[x.dtype], rank: dims.length, dims, axes: bits },
-    [x],
-    [out],
-  );
+  runReduce(name, x, reduction.axes, out);
   return rule ? record(name, out, [x], rule(x, out, reduction)) : out;
 }
 
@@ -105,17 +109,10 @@ export function sum<D extends DType>(x: Tensor<D>, axes?: Axes, options: ReduceO
   return reduce('sum', x, x.dtype, axes, options, (_x, _out, reduction) => sumBackward(x.shape, reduction, 1));
 }
 
-/** The sum of an f32 tensor over its first `lead` axes, into `out` and off the tape. Returns `out`. */
-export function sumLeadingInto(out: Tensor<'f32'>, x: Tensor, lead: number): Tensor<'f32'> {
-  expectDType('sum', 'x', x, 'f32');
-  const { dims, axes } = collapse(x.shape, new Set(Array.from({ length: lead }, (_, i) => i)));
-  dispatch(
-    reduceParams,
-    { code: codes.indexOf('sum'), dtype: dtypeCodes.f32, rank: dims.length, dims, axes },
-    [x],
-    [out],
-  );
-  out.storage.version++;
+/** The sum of an f32 tensor over axes into `place`, of as many items as remain. Returns the place. */
+export function sumInto(place: Tensor<'f32'>, x: Tensor, axes: readonly number[]): Tensor<'f32'> {
+  const out = emptyAt(place, place.shape, x.device);
+  runReduce('sum', x, axes, out);
   return out;
 }
 

@@ -3,7 +3,7 @@ import { record, records } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
 import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from '../../tensor/shape.js';
-import { empty, type Tensor } from '../../tensor/tensor.js';
+import { empty, emptyAt, type Place, type Tensor } from '../../tensor/tensor.js';
 import { activationCode, type FusedActivation } from '../activation.js';
 import { dispatch, expectDType } from '../dispatch.js';
 import { broadcastTo } from '../elementwise/binary.js';
@@ -66,14 +66,8 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   return multiply(a, b, options);
 }
 
-/** As `matmul` of two matrices, into `out` [M,N] and off the tape. Returns `out`. */
-export function matmulInto(out: Tensor<'f32'>, a: Tensor, b: Tensor, options: MatmulOptions): Tensor<'f32'> {
-  multiply(a, b, options, out);
-  out.storage.version++;
-  return out;
-}
-
-function multiply(a: Tensor, b: Tensor, options: MatmulOptions, out?: Tensor<'f32'>): Tensor<'f32'> {
+/** As `matmul`; two matrices are multiplied into `place` [M,N], if there is one. */
+export function multiply(a: Tensor, b: Tensor, options: MatmulOptions, place?: Place): Tensor<'f32'> {
   const { transposeA = false, transposeB = false, bias = null, activation = 'none' } = options;
   expectDType('matmul', 'a', a, 'f32');
   expectDType('matmul', 'b', b, 'f32');
@@ -93,10 +87,10 @@ function multiply(a: Tensor, b: Tensor, options: MatmulOptions, out?: Tensor<'f3
   }
   const code = activationCode('matmul', activation);
   if (a.rank === 2 && b.rank === 2) {
-    const y = out ?? empty([m, n], 'f32', a.device);
+    const y = emptyAt(place, [m, n], a.device);
     const values = { batch: 1, m, n, k, transA: transposeA, transB: transposeB, activation: code };
     dispatch(sgemmParams, values, [a, b, bias], [y]);
-    return out === undefined ? recorded(y, a, b, bias, { transposeA, transposeB, activation }) : y;
+    return recorded(y, a, b, bias, { transposeA, transposeB, activation });
   }
   const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
   const shape = [...batch, m, n];
