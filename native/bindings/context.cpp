@@ -111,7 +111,7 @@ Napi::Promise Context::settleWhenDone(Napi::Env env, Napi::Value value) {
   if (pending_.empty()) napi_ref_threadsafe_function(env, settler_);
   Pending* const token = pending.release();
   pending_.insert(token);
-  q.push(FenceRecord{fenceDone, this, token});
+  q.linger(q.push(FenceRecord{fenceDone, this, token}));
   return Napi::Value(env, promise).As<Napi::Promise>();
 }
 

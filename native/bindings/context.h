@@ -43,7 +43,8 @@ class Context {
   void setThreads(int threads);
 
   // A promise settled on this thread once everything queued so far is done: resolved with `value` (or undefined when
-  // empty), or rejected with the failure of an op queued before it. Keeps the event loop alive until then.
+  // empty), or rejected with the failure of an op queued before it. Keeps the event loop alive until then. Lingers for what
+  // is done in a moment; the promise is settled by the event loop in any case, which so has its turn each time.
   Napi::Promise settleWhenDone(Napi::Env env, Napi::Value value);
 
   const CallBlock& callBlock() const { return *callBlock_; }

@@ -71,6 +71,7 @@ class Queue {
   uint64_t completed() const { return completed_.load(std::memory_order_acquire); }
   uint64_t submitted() const { return submitted_; }
   void wait(uint64_t sequence);            // blocks the calling thread
+  void linger(uint64_t sequence);          // blocks it for some microseconds at most
   std::optional<Failure> takeFailure();    // since the last call; wait() first
 
   int threads() const { return pool_->threads(); }

@@ -29,6 +29,8 @@ const LONG_SECONDS = 0.02;
 /** Seconds of one sample of Benchmark.js. */
 const SAMPLE_SECONDS = 0.01;
 const MIN_SAMPLES = 5;
+/** The part of the budget that calls run before they are timed: V8 compiles a step only after hundreds of them. */
+const WARM_UP = 0.5;
 
 /** Some calls back to back, then awaited; a training step is awaited each time. */
 function batchOf(problem: Problem, backend: Backend, count: number): () => Promise<unknown> {
@@ -59,7 +61,7 @@ export async function timeCalls(
   const least = seconds > LONG_SECONDS ? 1 : LEAST_CALLS;
   const count = problem.step ? 1 : Math.max(least, Math.min(MOST_CALLS, Math.ceil(BATCH_SECONDS / seconds)));
   const batch = batchOf(problem, backend, count);
-  await batch();
+  for (const end = performance.now() + WARM_UP * budgetMs; performance.now() < end; ) await batch();
   const samples = await new Promise<readonly number[]>((done, failed) => {
     let failure: unknown;
     new Timer({
