@@ -69,6 +69,11 @@ double weightedLoss(const float* x, int64_t n, float m, float logSum, const F& c
   });
 }
 
+// Over the rows of a block, then over all blocks, for the reductions.
+struct Totals {
+  double loss = 0, weight = 0;
+};
+
 void forwardRow(const Context& context, const float* x, int64_t row, float& loss, float& lse, float& weight) {
   const int64_t n = context.classes;
   const float m = rowMaximum(x, n);
@@ -128,16 +133,40 @@ void backwardRow(const Context& context, const float* x, int64_t row, float lse,
 
 void softmax_cross_entropy(const OpCall& call) {
   const auto& p = call.as<SoftmaxCrossEntropyParams>();
-  if (p.rows == 0) return;
-  const Context context(call, 1, 2);
-  const float* logits = call.input<float>(0);
-  float* loss = call.output<float>(0);
-  float* lse = call.output<float>(1);
-  float* weight = call.output<float>(2);
-  parallelRange(call.exec, p.rows, kRowTaskItems / context.classes + 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t r = begin; r < end; ++r)
-      forwardRow(context, logits + r * context.classes, r, loss[r], lse[r], weight[r]);
-  });
+  const auto reduction = static_cast<CrossEntropyReduction>(p.reduction);
+  const bool reduces = reduction != CrossEntropyReduction::none;
+  Totals whole;
+  if (p.rows > 0) {
+    const Context context(call, 1, 2);
+    const float* logits = call.input<float>(0);
+    float* loss = call.output<float>(0);
+    float* lse = call.output<float>(1);
+    float* weight = call.output<float>(2);
+    const int64_t grain = kRowTaskItems / context.classes + 1, blocks = (p.rows + grain - 1) / grain;
+    auto* const totals =
+        reduces ? static_cast<Totals*>(call.exec.scratch(Exec::kShared, 0, static_cast<size_t>(blocks) * sizeof(Totals)))
+                : nullptr;
+    parallelRange(call.exec, p.rows, grain, [&](int64_t begin, int64_t end, int) {
+      Totals block;
+      for (int64_t r = begin; r < end; ++r) {
+        float rowLoss;
+        forwardRow(context, logits + r * context.classes, r, rowLoss, lse[r], weight[r]);
+        if (!reduces) loss[r] = rowLoss;
+        block.loss += static_cast<double>(rowLoss);
+        block.weight += static_cast<double>(weight[r]);
+      }
+      if (reduces) totals[begin / grain] = block;
+    });
+    for (int64_t i = 0; reduces && i < blocks; ++i) {
+      whole.loss += totals[i].loss;
+      whole.weight += totals[i].weight;
+    }
+  }
+  if (reduction == CrossEntropyReduction::sum) call.output<float>(0)[0] = static_cast<float>(whole.loss);
+  if (reduction == CrossEntropyReduction::mean) {
+    call.output<float>(0)[0] = static_cast<float>(whole.loss / whole.weight);
+    call.output<float>(3)[0] = static_cast<float>(whole.weight);
+  }
 }
 
 void softmax_cross_entropy_backward(const OpCall& call) {
@@ -147,12 +176,15 @@ void softmax_cross_entropy_backward(const OpCall& call) {
   const float* logits = call.input<float>(0);
   const float* lse = call.input<float>(1);
   const float* dLoss = call.input<float>(4);
+  const bool reduces = p.reduction != static_cast<uint32_t>(CrossEntropyReduction::none);
+  const float divisor = call.nIn == 6 ? call.input<float>(5)[0] : 1.0f;
+  const float dEach = reduces ? dLoss[0] / divisor : 0.0f;
   float* dlogits = call.output<float>(0);
   const bool streams = wantsStreams(call);
   parallelRange(call.exec, p.rows, kRowTaskItems / context.classes + 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t r = begin; r < end; ++r) {
       const int64_t at = r * context.classes;
-      backwardRow(context, logits + at, r, lse[r], dLoss[r], streams, dlogits + at);
+      backwardRow(context, logits + at, r, lse[r], reduces ? dEach : dLoss[r], streams, dlogits + at);
     }
     fenceStreams();
   });

@@ -5,13 +5,19 @@
 //     t = ignoreIndex:                 loss = 0, weight = 0
 //   dense, target f32 [rows, classes]: loss = -sum_c w_c q_c log p_c, q_c = (1 - e) t_c + e / C, weight = 1
 //
-//   softmax_cross_entropy           in [logits, target, classWeights?], out [loss [rows], lse [rows], weight [rows]]
-//   softmax_cross_entropy_backward  in [logits, lse, target, classWeights?, dLoss [rows]], out [dlogits]
-//     with A = the sum of the coefficients of -log p_c and a_c that coefficient: dlogits_c = dLoss (A p_c - a_c)
+//   softmax_cross_entropy           in [logits, target, classWeights?], out [loss, lse [rows], weight [rows], divisor?]
+//   softmax_cross_entropy_backward  in [logits, lse, target, classWeights?, dLoss, divisor?], out [dlogits]
+//     with A = the sum of the coefficients of -log p_c and a_c that coefficient: dlogits_c = d (A p_c - a_c)
 //
-// The mean reduction divides the sum of losses by the sum of weights. dlogits may be logits itself. A target
-// outside of [0, classes) other than ignoreIndex raises E_RANGE. No classes: only without rows.
-// The loss is taken from x - max x, so that it keeps its precision for large logits. Sums as in softmax.h.
+//   reduction  loss, dLoss  loss                              d of a row
+//   none       [rows]       of each row                       its dLoss
+//   sum        [1]          the sum over rows                 dLoss
+//   mean       [1]          that sum / divisor                dLoss / divisor
+//
+// divisor [1] is the sum of weights, there with the mean only; it may be 0, and the mean NaN. Sums over rows are taken in
+// double, in blocks of rows cut by shape. dlogits may be logits itself. A target outside of [0, classes) other than
+// ignoreIndex raises E_RANGE. No classes: only without rows. The loss is taken from x - max x, so that it keeps its
+// precision for large logits. Sums along a row as in softmax.h.
 //
 // Flops: about 15 an item (the exponential). Bytes: 4 an item forward, 8 backward; dense targets 4 more each.
 #pragma once
@@ -20,12 +26,15 @@
 
 namespace anneal {
 
+enum class CrossEntropyReduction : uint32_t { none, sum, mean };
+
 struct SoftmaxCrossEntropyParams {  // of both ops
   uint32_t rows;
   uint32_t classes;
   uint32_t dense;  // 0 or 1
   float labelSmoothing;
   int32_t ignoreIndex;  // of targets that are not dense
+  uint32_t reduction;   // CrossEntropyReduction
 };
 
 }  // namespace anneal

@@ -39,6 +39,8 @@ Coefficients rowOf(const OpCall& call, uint32_t target, uint32_t weights, int64_
 
 void softmax_cross_entropy_reference(const OpCall& call) {
   const auto& p = call.as<SoftmaxCrossEntropyParams>();
+  const auto reduction = static_cast<CrossEntropyReduction>(p.reduction);
+  double total = 0, divisor = 0;
   for (int64_t r = 0; r < p.rows; ++r) {
     const float* x = call.input<float>(0) + r * p.classes;
     const Coefficients coefficient = rowOf(call, 1, 2, r);
@@ -54,18 +56,27 @@ void softmax_cross_entropy_reference(const OpCall& call) {
     double weight = 1;
     if (coefficient.index != nullptr)
       weight = coefficient.ignored() ? 0 : coefficient.weights != nullptr ? coefficient.weights[*coefficient.index] : 1;
-    call.output<float>(0)[r] = static_cast<float>(loss);
+    if (reduction == CrossEntropyReduction::none) call.output<float>(0)[r] = static_cast<float>(loss);
     call.output<float>(1)[r] = static_cast<float>(largest + std::log(sum));
     call.output<float>(2)[r] = static_cast<float>(weight);
+    total += loss;
+    divisor += weight;
+  }
+  if (reduction == CrossEntropyReduction::sum) call.output<float>(0)[0] = static_cast<float>(total);
+  if (reduction == CrossEntropyReduction::mean) {
+    call.output<float>(0)[0] = static_cast<float>(total / divisor);
+    call.output<float>(3)[0] = static_cast<float>(divisor);
   }
 }
 
 void softmax_cross_entropy_backward_reference(const OpCall& call) {
   const auto& p = call.as<SoftmaxCrossEntropyParams>();
+  const auto reduction = static_cast<CrossEntropyReduction>(p.reduction);
+  const double divisor = reduction == CrossEntropyReduction::mean ? call.input<float>(5)[0] : 1;
   for (int64_t r = 0; r < p.rows; ++r) {
     const float* x = call.input<float>(0) + r * p.classes;
     const double lse = call.input<float>(1)[r];
-    const double dLoss = call.input<float>(4)[r];
+    const double dLoss = call.input<float>(4)[reduction == CrossEntropyReduction::none ? r : 0] / divisor;
     const Coefficients coefficient = rowOf(call, 2, 3, r);
     double total = 0;
     for (int64_t c = 0; c < p.classes; ++c) total += coefficient(c);

@@ -104,10 +104,10 @@ export const registry: Readonly<Record<OpName, OpEntry>> = {
   softmax: entry(softmaxParams, (p) => softmaxCost(p)),
   softmax_backward: entry(softmaxBackwardParams, (p) => softmaxBackwardCost({ ...p, log: p.log !== 0 })),
   softmax_cross_entropy: entry(softmaxCrossEntropyParams, (p) =>
-    softmaxCrossEntropyCost({ ...p, dense: p.dense !== 0 }),
+    softmaxCrossEntropyCost({ ...p, dense: p.dense !== 0, reduced: p.reduction !== 0 }),
   ),
   softmax_cross_entropy_backward: entry(softmaxCrossEntropyBackwardParams, (p) =>
-    softmaxCrossEntropyBackwardCost({ ...p, dense: p.dense !== 0 }),
+    softmaxCrossEntropyBackwardCost({ ...p, dense: p.dense !== 0, reduced: p.reduction !== 0 }),
   ),
   layer_norm: entry(layerNormParams, (p) => layerNormCost(p)),
   layer_norm_backward: entry(layerNormBackwardParams, (p) => layerNormBackwardCost(p)),

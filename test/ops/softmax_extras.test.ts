@@ -57,6 +57,34 @@ for (const reduction of ['none', 'sum'] as const)
           });
         }));
 
+for (const dense of [false, true])
+  for (const ignoreIndex of dense ? [-100] : [-100, 4])
+    test(`the mean is the sum over its divisor, in every derivative: dense ${dense}, ignored ${ignoreIndex}`, () =>
+      scope(() => {
+        const weights = [0.5, 1, 2, 0.25, 1.5];
+        const options = { labelSmoothing: 0.1, classWeights: tensor(weights), ignoreIndex };
+        const target = dense ? oneHot(classes(), 5) : classes();
+        const counted = labels.filter((label) => label !== ignoreIndex);
+        const divisor = dense ? 6 : counted.reduce((total, label) => total + (weights[label] ?? 0), 0);
+        const bySum = derivatives(target, { ...options, reduction: 'sum' });
+        const byMean = derivatives(target, { ...options, reduction: 'mean' });
+        bySum.forEach((value, i) => {
+          near(
+            byMean[i]!,
+            [...value.dataSync()].map((v) => v / divisor),
+            5e-6,
+          );
+        });
+      }));
+
+test('the mean over no row that counts is NaN, its gradient 0', () =>
+  scope(() => {
+    const x = logits(true);
+    const loss = softmaxCrossEntropy(x, tensor(new Int32Array(6).fill(-100)));
+    assert.ok(Number.isNaN(loss.itemSync()));
+    near(gradients(loss, [x])[0]!, new Float32Array(30));
+  }));
+
 test('the mean over probabilities counts rows, over indices weights', () =>
   scope(() => {
     const classWeights = tensor([0.5, 1, 2, 0.25, 1.5]);

@@ -4,16 +4,24 @@ interface Sizes {
   readonly rows: number;
   readonly classes: number;
   readonly dense: boolean;
+  /** One loss for all rows. */
+  readonly reduced: boolean;
 }
 
 /** An exponential (about 15), a maximum and a sum an item; dense targets a product and a sum more. */
-export function softmaxCrossEntropyCost({ rows, classes, dense }: Sizes): Cost {
+export function softmaxCrossEntropyCost({ rows, classes, dense, reduced }: Sizes): Cost {
   const items = rows * classes;
-  return { flops: (dense ? 20 : 17) * items, bytes: 4 * ((dense ? 2 * items : items + rows) + 3 * rows) };
+  return {
+    flops: (dense ? 20 : 17) * items,
+    bytes: 4 * ((dense ? 2 * items : items + rows) + 2 * rows + (reduced ? 1 : rows)),
+  };
 }
 
 /** An exponential, a product and a difference an item. */
-export function softmaxCrossEntropyBackwardCost({ rows, classes, dense }: Sizes): Cost {
+export function softmaxCrossEntropyBackwardCost({ rows, classes, dense, reduced }: Sizes): Cost {
   const items = rows * classes;
-  return { flops: (dense ? 20 : 17) * items, bytes: 4 * ((dense ? 3 * items : 2 * items + rows) + 2 * rows) };
+  return {
+    flops: (dense ? 20 : 17) * items,
+    bytes: 4 * ((dense ? 3 * items : 2 * items + rows) + rows + (reduced ? 1 : rows)),
+  };
 }

@@ -1,13 +1,13 @@
 // Backward rules of softmaxCrossEntropy. Shapes: R rows, C classes. With q_c the coefficient of lse - x_c in the loss of
-// a row, p = softmax(x) and A = sum q: loss = sum q (lse - x), dlogits = dLoss (A p - q).
+// a row, p = softmax(x), A = sum q and d the gradient of that loss: loss = sum q (lse - x), dlogits = d (A p - q).
 import type { Backward } from '../../autograd/tape.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { onesLike } from '../creation.js';
-import { add, affine, cast, mul, neg, notEqual, sub } from '../elementwise/elementwise.js';
+import { add, affine, cast, div, mul, neg, notEqual, sub } from '../elementwise/elementwise.js';
 import { sum } from '../reduce/reduce.js';
 import { reshape } from '../reshape.js';
 import { logSoftmax, softmax } from '../softmax/softmax.js';
-import { type CrossEntropy, crossEntropyGrad } from './softmax_cross_entropy.js';
+import { type CrossEntropy, crossEntropyGrad, isReduced } from './softmax_cross_entropy.js';
 
 const column = (x: Tensor): Tensor => reshape(x, [x.size, 1]);
 const rowSum = (x: Tensor): Tensor => sum(x, 1, { keepDims: true });
@@ -34,26 +34,33 @@ function totals({ target, classWeights, weight, params }: CrossEntropy): Tensor 
   return column(add(atTarget, spread));
 }
 
-/** dLoss [R] -> dlogits [R,C], and for a dense target -dLoss (1 - e) w_c ln p_c [R,C]. */
+/** d, the gradient with respect to the losses of the rows before their reduction: [R,1], or [1,1] for all. */
+function perRow({ divisor }: CrossEntropy, dLoss: Tensor): Tensor {
+  return column(divisor ? div(dLoss, divisor) : dLoss);
+}
+
+/** dLoss -> dlogits [R,C], and for a dense target -d (1 - e) w_c ln p_c [R,C]. */
 export function crossEntropyBackward(call: CrossEntropy): Backward {
   return (dLoss, needs) => [
     needs[0] ? crossEntropyGrad(call, dLoss) : null,
-    needs[1] && call.params.dense ? neg(mul(column(dLoss), byTarget(call, logSoftmax(call.logits)))) : null,
+    needs[1] && call.params.dense ? neg(mul(perRow(call, dLoss), byTarget(call, logSoftmax(call.logits)))) : null,
   ];
 }
 
-/** Of dlogits = dLoss (A p - q) with respect to logits, target and dLoss; g [R,C]. */
+/** Of dlogits = d (A p - q) with respect to logits, target and dLoss; g [R,C]. */
 export function crossEntropyGradBackward(call: CrossEntropy, dLoss: Tensor): Backward {
   return (g, needs) => {
     const p = softmax(call.logits); // [R,C]
     const mean = rowSum(mul(g, p)); // [R,1]
     return [
-      // dLoss A p (g - sum g p)
-      needs[0] ? mul(mul(column(dLoss), totals(call)), mul(p, sub(g, mean))) : null,
-      // dLoss (1 - e) w_c (sum g p - g_c)
-      needs[1] && call.params.dense ? mul(column(dLoss), byTarget(call, sub(mean, g))) : null,
-      // sum g (A p - q): the gradient for dLoss = 1, against g
-      needs[2] ? reshape(rowSum(mul(g, crossEntropyGrad(call, onesLike(dLoss)))), dLoss.shape) : null,
+      // d A p (g - sum g p)
+      needs[0] ? mul(mul(perRow(call, dLoss), totals(call)), mul(p, sub(g, mean))) : null,
+      // d (1 - e) w_c (sum g p - g_c)
+      needs[1] && call.params.dense ? mul(perRow(call, dLoss), byTarget(call, sub(mean, g))) : null,
+      // sum g (A p - q), over all rows if they have one loss: the gradient for dLoss = 1, against g
+      needs[2]
+        ? reshape(sum(mul(g, crossEntropyGrad(call, onesLike(dLoss))), isReduced(call) ? [0, 1] : 1), dLoss.shape)
+        : null,
     ];
   };
 }

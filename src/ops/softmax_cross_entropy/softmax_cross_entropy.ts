@@ -1,17 +1,25 @@
 // Cross-entropy of softmax(logits) against a target (kernels/softmax_cross_entropy/softmax_cross_entropy.h).
-import { record } from '../../autograd/tape.js';
+import { record, records } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
-import { formatShape, sameShape } from '../../tensor/shape.js';
+import { formatShape, type Shape, sameShape } from '../../tensor/shape.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
 import { dispatch, expectDType } from '../dispatch.js';
-import { div } from '../elementwise/elementwise.js';
-import { checkReduction, type LossOptions } from '../losses/reduction.js';
-import { mean, sum } from '../reduce/reduce.js';
+import { checkReduction, type LossOptions, type Reduction } from '../losses/reduction.js';
 import { reshape } from '../reshape.js';
 import { crossEntropyBackward, crossEntropyGradBackward } from './softmax_cross_entropy.grad.js';
 
-const fields = { rows: 'u32', classes: 'u32', dense: 'u32', labelSmoothing: 'f32', ignoreIndex: 'i32' } as const;
+const fields = {
+  rows: 'u32',
+  classes: 'u32',
+  dense: 'u32',
+  labelSmoothing: 'f32',
+  ignoreIndex: 'i32',
+  reduction: 'u32',
+} as const;
+
+/** In the order of the C++ enum. */
+const reductions = ['none', 'sum', 'mean'] as const satisfies readonly Reduction[];
 
 export const softmaxCrossEntropyParams = struct('softmax_cross_entropy', fields);
 export const softmaxCrossEntropyBackwardParams = struct('softmax_cross_entropy_backward', fields);
@@ -35,41 +43,63 @@ export interface CrossEntropy {
   readonly lse: Tensor;
   /** The weight of each row in the mean, [rows]; 0 for ignored ones. */
   readonly weight: Tensor;
+  /** Their sum, a scalar, if the mean is taken. */
+  readonly divisor: Tensor | null;
   readonly params: {
     readonly rows: number;
     readonly classes: number;
     readonly dense: boolean;
     readonly labelSmoothing: number;
     readonly ignoreIndex: number;
+    /** Place in `reductions`. */
+    readonly reduction: number;
   };
 }
 
-function savedOf({ logits, target, classWeights, lse, weight }: CrossEntropy): Tensor[] {
-  return [logits, target, lse, weight, ...(classWeights ? [classWeights] : [])];
+/** Whether there is one loss for all rows. */
+export function isReduced({ params }: CrossEntropy): boolean {
+  return reductions[params.reduction] !== 'none';
 }
 
-/** dlogits [rows, classes] from dLoss [rows]. */
+function savedOf({ logits, target, classWeights, lse, weight, divisor }: CrossEntropy): Tensor[] {
+  const saved = [logits, target, lse, weight];
+  if (classWeights) saved.push(classWeights);
+  if (divisor) saved.push(divisor);
+  return saved;
+}
+
+/** dlogits [rows, classes] from dLoss, of the shape of the loss. */
 export function crossEntropyGrad(call: CrossEntropy, dLoss: Tensor): Tensor<'f32'> {
-  const { logits, target, classWeights, lse, params } = call;
+  const { logits, target, classWeights, lse, divisor, params } = call;
   const out = empty(logits.shape, 'f32', logits.device);
-  dispatch(softmaxCrossEntropyBackwardParams, params, [logits, lse, target, classWeights, dLoss], [out]);
+  const inputs = [logits, lse, target, classWeights, dLoss];
+  if (divisor) inputs.push(divisor);
+  dispatch(softmaxCrossEntropyBackwardParams, params, inputs, [out]);
   return record('softmaxCrossEntropyGrad', out, [logits, target, dLoss], crossEntropyGradBackward(call, dLoss), {
     saved: [...savedOf(call), dLoss],
   });
 }
 
-function rowLosses(
+/** `shape`: that of the loss. */
+function launch(
   logits: Tensor,
   target: Tensor,
   classWeights: Tensor | null,
   params: CrossEntropy['params'],
-): { losses: Tensor<'f32'>; weight: Tensor<'f32'> } {
-  const rows = (): Tensor<'f32'> => empty([params.rows], 'f32', logits.device);
-  const [losses, lse, weight] = [rows(), rows(), rows()];
-  dispatch(softmaxCrossEntropyParams, params, [logits, target, classWeights], [losses, lse, weight]);
-  const call = { logits, target, classWeights, lse, weight, params };
-  record('softmaxCrossEntropy', losses, [logits, target], crossEntropyBackward(call), { saved: savedOf(call) });
-  return { losses, weight };
+  shape: Shape,
+): Tensor<'f32'> {
+  const { device } = logits;
+  const loss = empty(shape, 'f32', device);
+  const lse = empty([params.rows], 'f32', device);
+  const weight = empty([params.rows], 'f32', device);
+  const divisor = reductions[params.reduction] === 'mean' ? empty([], 'f32', device) : null;
+  const outputs = [loss, lse, weight];
+  if (divisor) outputs.push(divisor);
+  dispatch(softmaxCrossEntropyParams, params, [logits, target, classWeights], outputs);
+  const inputs = [logits, target];
+  if (!records(inputs)) return loss;
+  const call = { logits, target, classWeights, lse, weight, divisor, params };
+  return record('softmaxCrossEntropy', loss, inputs, crossEntropyBackward(call), { saved: savedOf(call) });
 }
 
 /**
@@ -114,13 +144,12 @@ export function softmaxCrossEntropy(
     }
   }
   const rows = logits.size / classes;
-  const { losses, weight } = rowLosses(
-    reshape(logits, [rows, classes]),
-    reshape(target, dense ? [rows, classes] : [rows]),
+  const flat = leading.length === 1;
+  return launch(
+    flat ? logits : reshape(logits, [rows, classes]),
+    flat ? target : reshape(target, dense ? [rows, classes] : [rows]),
     classWeights ?? null,
-    { rows, classes, dense, labelSmoothing, ignoreIndex },
+    { rows, classes, dense, labelSmoothing, ignoreIndex, reduction: reductions.indexOf(reduction) },
+    reduction === 'none' ? leading : [],
   );
-  if (reduction === 'none') return reshape(losses, leading);
-  if (reduction === 'sum') return sum(losses);
-  return dense ? mean(losses) : div(sum(losses), sum(weight));
 }
