@@ -29,19 +29,8 @@ export interface Job extends JobOptions {
 
 /** The nets of src/bench/works.ts. */
 export function network(net: JobOptions['net']): nn.Sequential {
-  return nn.sequential(
-    net === 'mlp'
-      ? [nn.dense({ units: 128, activation: 'relu' }), nn.dense({ units: 10 })]
-      : [
-          nn.conv2d({ filters: 32, kernelSize: 5, padding: 'same', activation: 'relu' }),
-          nn.maxPool2d(2),
-          nn.conv2d({ filters: 64, kernelSize: 5, padding: 'same', activation: 'relu' }),
-          nn.maxPool2d(2),
-          nn.flatten(),
-          nn.dense({ units: 256, activation: 'relu' }),
-          nn.dense({ units: 10 }),
-        ],
-  );
+  if (net === 'mlp') return nn.models.mlp({ hidden: [128], outputs: 10 });
+  return nn.models.lenet({ filters: [32, 64], padding: 'same', hidden: [256] });
 }
 
 export const inputShape = (net: JobOptions['net']): number[] => (net === 'mlp' ? [784] : [28, 28, 1]);

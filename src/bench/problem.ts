@@ -173,16 +173,8 @@ function optimizer({ rule, shapes }: OptimizerWork, on: Operands): Problem {
 }
 
 function net(kind: TrainWork['net']): nn.Sequential {
-  if (kind === 'mlp') return nn.sequential([nn.dense({ units: 128, activation: 'relu' }), nn.dense({ units: 10 })]);
-  return nn.sequential([
-    nn.conv2d({ filters: 32, kernelSize: 5, padding: 'same', activation: 'relu' }),
-    nn.maxPool2d(2),
-    nn.conv2d({ filters: 64, kernelSize: 5, padding: 'same', activation: 'relu' }),
-    nn.maxPool2d(2),
-    nn.flatten(),
-    nn.dense({ units: 256, activation: 'relu' }),
-    nn.dense({ units: 10 }),
-  ]);
+  if (kind === 'mlp') return nn.models.mlp({ hidden: [128], outputs: 10 });
+  return nn.models.lenet({ filters: [32, 64], padding: 'same', hidden: [256] });
 }
 
 function training({ net: kind, batch }: TrainWork, on: Operands): Problem {

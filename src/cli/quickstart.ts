@@ -31,18 +31,6 @@ const EMA_DECAY = 0.99;
 /** Shell convention: 128 + SIGINT. */
 const INTERRUPTED = 130;
 
-function convNet(): nn.Sequential {
-  return nn.sequential([
-    nn.conv2d({ filters: 32, kernelSize: 5, padding: 'same', activation: 'relu' }),
-    nn.maxPool2d(2),
-    nn.conv2d({ filters: 64, kernelSize: 5, padding: 'same', activation: 'relu' }),
-    nn.maxPool2d(2),
-    nn.flatten(),
-    nn.dense({ units: 256, activation: 'relu' }),
-    nn.dense({ units: 10 }),
-  ]);
-}
-
 /** Collects a run's events for the report. */
 class Recorder {
   readonly steps: StepRecord[] = [];
@@ -94,7 +82,7 @@ export async function quickstart(options: QuickstartOptions): Promise<number> {
     schedule.warmup({ to: PEAK_LR, steps: warmup }),
     schedule.cosine({ from: PEAK_LR, steps: total - warmup }),
   ]);
-  const model = convNet();
+  const model = nn.models.lenet({ filters: [32, 64], padding: 'same', hidden: [256] });
   const controller = new AbortController();
   const onInterrupt = (): void => {
     // A second Ctrl-C ends the process at once, as without this handler.

@@ -8,5 +8,6 @@ export { type EmbeddingOptions, embedding } from './layers/embedding.js';
 export { type BatchNormOptions, batchNorm, type LayerNormOptions, layerNorm } from './layers/norm.js';
 export { avgPool2d, globalAvgPool2d, globalMaxPool2d, maxPool2d } from './layers/pool.js';
 export { flatten, reshapeTo as reshape } from './layers/shape_layers.js';
+export * as models from './models/index.js';
 export { evaluation, type Mode, Module, type Weights } from './module.js';
 export { Sequential, sequential } from './sequential.js';

@@ -77,6 +77,12 @@ export function gradients(x: Tensor): void {
 export function layers(): void {
   nn.sequential([nn.dense({ units: 3, activation: 'relu' }), nn.activation('gelu')]);
   nn.sequential({ first: nn.flatten() });
+  const small = nn.models.mlp({ hidden: [8], outputs: 2, activation: 'gelu', dropout: 0.1 });
+  is<typeof small, nn.Sequential>();
+  // @ts-expect-error: outputs are needed
+  nn.models.mlp({ hidden: [8] });
+  // @ts-expect-error: padding is one of two
+  nn.models.lenet({ padding: 'full' });
   // @ts-expect-error: units are needed
   nn.dense({});
   // @ts-expect-error: no such activation

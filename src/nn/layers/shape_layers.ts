@@ -13,11 +13,11 @@ class Flatten extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return reshape(x, [x.shape[0] ?? 1, sizeOf(x.shape.slice(1))]);
+    return x.rank === 2 ? x : reshape(x, [x.shape[0] ?? 1, sizeOf(x.shape.slice(1))]);
   }
 }
 
-/** [N, ...] to [N, product of the rest]. */
+/** [N, ...] to [N, product of the rest]; what is [N, features] already is returned itself. */
 export function flatten(): Module {
   return new Flatten();
 }
