@@ -52,7 +52,8 @@ export interface Addon {
   /**
    * Runs an op `samples * inner` times and gives the seconds of one execution in each sample, by the addon's own clock
    * around the kernel. With `cold` 1 the operands are evicted from the caches before each sample. Ops that update their
-   * outputs do so each time.
+   * outputs do so each time. E_RANGE for more than 2^24 executions, and, after the first, for any that would take more
+   * than ten minutes together.
    */
   time(
     op: number,

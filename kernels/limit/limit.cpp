@@ -18,6 +18,13 @@ void operands(const OpCall& call, uint32_t in, uint32_t out) {
                    "expected %u inputs and %u outputs, received %u and %u", in, out, call.nIn, call.nOut);
 }
 
+void repeats(const LimitParams& p, int64_t most) {
+  check::range("repeats", p.repeats, 1, int64_t{1} << 31);
+  check::condition(static_cast<uint64_t>(p.n) * p.repeats <= static_cast<uint64_t>(most), Code::range,
+                   "expected n times repeats to be at most %lld, received %u times %u", static_cast<long long>(most), p.n,
+                   p.repeats);
+}
+
 void checkLimit(const OpCall& call) {
   const auto& p = call.as<LimitParams>();
   static const char* const names[] = {"out 0", "out 1", "out 2", "out 3"};
@@ -25,7 +32,7 @@ void checkLimit(const OpCall& call) {
   const auto kind = static_cast<LimitKind>(p.kind);
   if (kind == LimitKind::fma) {
     operands(call, 1, 1);
-    check::range("repeats", p.repeats, 1, int64_t{1} << 31);
+    repeats(p, kMostFmaItems);
     check::input(call, 0, "start", kFmaChains);
     check::output(call, 0, "x", check::product("x", p.n, kFmaChains));
   } else if (kind == LimitKind::triad) {
@@ -35,7 +42,7 @@ void checkLimit(const OpCall& call) {
     check::output(call, 0, "a", p.n);
   } else if (kind == LimitKind::read) {
     operands(call, 1, 1);
-    check::range("repeats", p.repeats, 1, int64_t{1} << 31);
+    repeats(p, kMostReadItems);
     check::range("block", p.block, 1, int64_t{1} << 31);
     check::input(call, 0, "x", p.n);
     check::output(call, 0, "sums", (static_cast<int64_t>(p.n) + p.block - 1) / p.block);

@@ -14,6 +14,7 @@
 //   read     in x [n]                out sums [ceil(n / block)]
 //   sgd      in g [n]                out p, v, e [n], updated in place
 //   adamw    in g [n]                out p, m, v, e [n], updated in place
+// Bounds     n repeats is at most 2^28 (fma) or 2^36 (read): seconds on one core, not hours.
 // Threads    fma: one of n tasks each; the rest: blocks of elements.
 // Cost       fma: 2 kFmaChains n repeats flops. Bytes: triad 12 n, read 4 n repeats, sgd 28 n, adamw 36 n.
 // References McCalpin, "STREAM: sustainable memory bandwidth in high performance computers" (triad).
@@ -22,6 +23,9 @@
 #include <cstdint>
 
 namespace anneal {
+
+constexpr int64_t kMostFmaItems = int64_t{1} << 28;
+constexpr int64_t kMostReadItems = int64_t{1} << 36;
 
 enum class LimitKind : uint32_t { fma, triad, read, sgd, adamw };
 

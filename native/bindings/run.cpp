@@ -32,8 +32,6 @@ BufferRef resolve(Context& context, const Operand& operand, uint32_t i, BufferPo
   return {buffer.block.data + offset, static_cast<size_t>(bytes)};
 }
 
-constexpr uint64_t kMaxRepeats = uint64_t{1} << 24;
-
 // What a call's operands are parts of; null where one is absent.
 struct Owners {
   BufferPool::Buffer* of[kMaxOperands];
@@ -149,10 +147,13 @@ Napi::Value bindTime(const Napi::CallbackInfo& info) {
     TimedRecord timed;
     Owners owners;
     fillFromArguments(info, context, id, timed.op, owners);
-    const auto samples = static_cast<uint32_t>(integerArgument(info, 5, "samples", kMaxRepeats));
-    const auto inner = static_cast<uint32_t>(integerArgument(info, 6, "inner", kMaxRepeats));
+    const auto samples = static_cast<uint32_t>(integerArgument(info, 5, "samples", kMaxExecutions));
+    const auto inner = static_cast<uint32_t>(integerArgument(info, 6, "inner", kMaxExecutions));
     const bool cold = integerArgument(info, 7, "cold", 1) != 0;
     if (samples == 0 || inner == 0) raise(Code::argument, "expected at least one sample of one execution");
+    if (uint64_t{samples} * inner > kMaxExecutions)
+      raise(Code::range, "expected at most %llu executions, received %u x %u",
+            static_cast<unsigned long long>(kMaxExecutions), samples, inner);
     // Nobody else holds `seconds` until the promise resolves, so the queue thread may write there.
     const Napi::Float64Array seconds = Napi::Float64Array::New(info.Env(), samples);
     timed.timing = {const_cast<double*>(seconds.Data()), samples, inner, cold};

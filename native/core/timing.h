@@ -12,7 +12,13 @@ struct Timing {
   bool cold;         // evict the operands from the caches before each sample; takes inner = 1 to mean anything
 };
 
-// Executes the kernel samples * inner times.
+// Executions of one call, and seconds that all of them may take by the time of the first: the queue runs nothing else
+// meanwhile, and cannot be stopped.
+constexpr uint64_t kMaxExecutions = uint64_t{1} << 24;
+constexpr double kMaxTimedSeconds = 600;
+
+// Executes the kernel samples * inner times. Raises Code::range after the first execution (and eviction) if it took more
+// than its share of kMaxTimedSeconds.
 void timeKernel(KernelFn kernel, const OpCall& call, const Timing& timing);
 
 }  // namespace anneal

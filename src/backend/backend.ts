@@ -57,7 +57,8 @@ export interface Backend {
   run(op: number, nIn: number, nOut: number): void;
   /**
    * Enqueues one op, to be executed `samples * inner` times, and gives the seconds of one execution for each sample, by the
-   * device's own clock around the kernel. `operands` as in a call block.
+   * device's own clock around the kernel. `operands` as in a call block. @throws E_RANGE for more than 2^24 executions;
+   * rejects with E_RANGE after the first where all would take more than ten minutes
    */
   time(
     op: OpName,

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
 import fc from 'fast-check';
-import { callBlock, opInfo, raw } from '../support/raw.js';
-import { accepted, opProperty } from './op_property.js';
+import { callBlock, encodeParams, opInfo, raw } from '../support/raw.js';
+import { accepted, opProperty, timed } from './op_property.js';
 import { completed, publicOps, publicProperty } from './public_property.js';
 import { expectRefusal, isRefusal } from './refusal.js';
 
@@ -259,6 +259,37 @@ property(
   ),
 );
 
+property(
+  'time takes numbers of executions that end, and refuses all others',
+  400,
+  fc.asyncProperty(
+    fc.oneof(hostile, fc.integer({ min: 0, max: 8 })),
+    fc.oneof(hostile, fc.integer({ min: 0, max: 8 })),
+    fc.oneof(hostile, fc.integer({ min: 0, max: 1 })),
+    async (samples, inner, cold) => {
+      const counts = (value: unknown): value is number =>
+        typeof value === 'number' && Number.isInteger(value) && value >= 1;
+      const valid = counts(samples) && counts(inner) && samples * inner <= 2 ** 24 && (cold === 0 || cold === 1);
+      // Those that end, but not soon.
+      if (valid && samples * inner > 1000) return;
+      const handle = raw.alloc(8);
+      raw.write(handle, 0, new Uint8Array(8).fill(0xee));
+      const { id } = opInfo('fill');
+      const call = [id, encodeParams(opInfo('fill'), { count: 1, value: 7 }), Float64Array.of(handle, 0, 4), 0, 1];
+      const result = attempt('time', [...call, samples, inner, cold]);
+      assert.equal('value' in result, valid);
+      const seconds = 'value' in result ? await result.value : undefined;
+      if (seconds !== undefined) {
+        assert.ok(seconds instanceof Float64Array && seconds.length === samples);
+        assert.ok(seconds.every((value) => value >= 0 && value < 60));
+      }
+      const [first, second] = new Uint32Array(raw.readSync(handle, 0, 8));
+      assert.deepEqual([first, second], [valid ? 0x40e00000 : 0xeeeeeeee, 0xeeeeeeee]);
+      raw.free(handle);
+    },
+  ),
+);
+
 for (const info of raw.ops()) property(`${info.name} with random parameters and operands`, 400, opProperty(info));
 
 for (const [op, cases] of publicOps()) property(`${op} of the library with any shapes`, 200, publicProperty(op, cases));
@@ -267,6 +298,7 @@ raw.setThreads(2);
 for (const [name, runs, p] of properties) {
   writeSync(1, `${name}\n`);
   await fc.assert(p, { seed, numRuns: Math.ceil(runs * factor), endOnFailure: false });
+  await Promise.all(timed.splice(0));
 }
 for (const [op, count] of accepted) assert.ok(count > 0, `no random call of ${op} was ever accepted`);
 for (const [op, count] of completed) assert.ok(count > 0, `no random call of ${op} ever gave a result`);
