@@ -16,17 +16,15 @@ constexpr Patience kPatience{400, 10};
 // Where there are more threads than cores, whoever lingers takes a core from one that works.
 constexpr Patience kCrowded{0, 4};
 
-// Microseconds of all tasks together above which a sleeping helper is woken: to wake one whose core went idle costs 35, and
-// two threads save half (the machine of park.h).
-constexpr double kWorthWaking = 100;
+// Microseconds of all tasks together above which a sleeping helper is woken. sgemm of n = 256, 190 us alone, awaited: 255 us
+// when the helper was woken, 200 when not (the machine of park.h, where a core that went idle is back some 100 us later).
+constexpr double kWorthWaking = 300;
 
 using Clock = std::chrono::steady_clock;
 
 double microseconds(Clock::time_point since) {
   return std::chrono::duration<double, std::micro>(Clock::now() - since).count();
 }
-
-double least(int64_t a, int b) { return static_cast<double>(a < b ? a : b); }
 
 constexpr uint64_t pack(uint32_t epoch, uint32_t tasks) { return (uint64_t{epoch} << 32) | tasks; }
 
@@ -90,15 +88,16 @@ uint32_t ThreadPool::workOn(uint32_t share, uint32_t epoch, int worker) {
   return finished;
 }
 
-void ThreadPool::work(uint32_t epoch, int worker) {
+uint32_t ThreadPool::work(uint32_t epoch, int worker) {
   const auto workers = static_cast<uint32_t>(shares_.size()), own = static_cast<uint32_t>(worker);
   uint32_t finished = 0;
   for (uint32_t i = 0; i < workers; ++i) finished += workOn((own + i) % workers, epoch, worker);
-  if (finished == 0) return;       // the job may be over, and its fields those of the next one
+  if (finished == 0) return 0;     // the job may be over, and its fields those of the next one
   const uint32_t count = count_;   // read while the tasks of this worker still keep the job open
   if (done_.fetch_add(finished, std::memory_order_seq_cst) + finished == count &&
       waiting_.load(std::memory_order_seq_cst) != 0)
     wakeAll(done_);
+  return finished;
 }
 
 ThreadPool::Known& ThreadPool::known(int64_t count, Body body) {
@@ -118,9 +117,8 @@ void ThreadPool::parallelFor(int64_t count, Body body, void* arg) {
     return;
   }
   Known& job = known(count, body);
-  const bool asleep = sleepers_.load(std::memory_order_seq_cst) != 0;
-  const Clock::time_point start = Clock::now();
-  if (asleep && !worthWaking(job, count, body)) {
+  if (sleepers_.load(std::memory_order_seq_cst) != 0 && !worthWaking(job, count, body)) {
+    const Clock::time_point start = Clock::now();
     for (int64_t i = 0; i < count; ++i) body(arg, i, kShared);
     job = {body, count, microseconds(start)};
     return;
@@ -138,7 +136,10 @@ void ThreadPool::parallelFor(int64_t count, Body body, void* arg) {
   wake_.store(epoch, std::memory_order_seq_cst);
   if (sleepers_.load(std::memory_order_seq_cst) != 0) wakeAll(wake_);
 
-  work(epoch, kShared);
+  // By the tasks done here: how long the others were waited for says more about who else wanted their cores.
+  const Clock::time_point start = Clock::now();
+  const uint32_t finished = work(epoch, kShared);
+  if (finished > 0) job = {body, count, microseconds(start) * static_cast<double>(count) / finished};
   linger(patience_, [&] { return done_.load(std::memory_order_acquire) == count_; });
   for (uint32_t done = done_.load(std::memory_order_acquire); done != count_;
        done = done_.load(std::memory_order_acquire)) {
@@ -146,8 +147,6 @@ void ThreadPool::parallelFor(int64_t count, Body body, void* arg) {
     if (done_.load(std::memory_order_seq_cst) == done) sleepOn(done_, done);
     waiting_.store(0, std::memory_order_relaxed);
   }
-
-  job = {body, count, microseconds(start) * (asleep ? 1 : least(count, threads()))};
 
   if (failure_) {
     const std::exception_ptr failure = failure_;

@@ -45,7 +45,7 @@ class ThreadPool final : public Exec {
     std::atomic<uint64_t> open{0};
   };
 
-  // How long the tasks of a job took together, by the job's body and their number.
+  // How long the tasks of a job take one thread, by the job's body and their number.
   struct Known {
     Body body = nullptr;
     int64_t count = 0;
@@ -58,7 +58,7 @@ class ThreadPool final : public Exec {
   uint32_t shareEnd(uint32_t worker) const;  // one past the last task that `worker` starts with
   void helperLoop(int worker);
   void awaitJob(uint32_t seen);
-  void work(uint32_t epoch, int worker);
+  uint32_t work(uint32_t epoch, int worker);                    // gives the number of tasks done
   uint32_t workOn(uint32_t share, uint32_t epoch, int worker);  // gives the number of tasks done
 
   std::vector<std::thread> helpers_;

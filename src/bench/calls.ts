@@ -21,7 +21,7 @@ export async function loadBenchmark(
 }
 
 /** Seconds that calls enqueued back to back take before they are awaited together: what awaiting costs is then small. */
-const BATCH_SECONDS = 5e-3;
+const BATCH_SECONDS = 2e-2;
 const MOST_CALLS = 512;
 /** At least this many, but of long calls: threads that slept since the last batch make its first call slower. */
 const LEAST_CALLS = 4;
