@@ -9,47 +9,6 @@
 namespace anneal::ANNEAL_ISA {
 namespace {
 
-struct Shape {
-  int64_t n, h, w, c, oh, ow, oc, kh, kw, sh, sw, dh, dw, top, left, groups;
-  int64_t cg, og;  // channels of a group
-  int64_t hp, wp;  // what the windows cover
-
-  explicit Shape(const Conv2dParams& p)
-      : n(p.n), h(p.h), w(p.w), c(p.c), oh(p.oh), ow(p.ow), oc(p.oc), kh(p.kh), kw(p.kw), sh(p.strideH), sw(p.strideW),
-        dh(p.dilationH), dw(p.dilationW), top(p.padTop), left(p.padLeft), groups(p.groups), cg(c / groups),
-        og(oc / groups), hp((oh - 1) * sh + dh * (kh - 1) + 1), wp((ow - 1) * sw + dw * (kw - 1) + 1) {}
-
-  int64_t positions() const { return n * oh * ow; }
-};
-
-// The windows of the forward pass over the padded image, for positions of the output.
-struct ForwardWindows {
-  Padded image;
-  Grid grid;
-  Segments segments;
-  int64_t segmentCount;
-  const float* end;  // of the image
-};
-
-ForwardWindows forwardWindows(Exec& exec, const Shape& s, const float* x) {
-  const Padded image = padImages(exec, x, s.n, s.h, s.w, s.c, s.top, s.left, s.hp, s.wp);
-  const bool whole = s.groups == 1 && s.dw == 1;  // taps of a row of the window are neighbours
-  const int64_t count = whole ? s.kh : s.kh * s.kw;
-  auto* const offsets = static_cast<int64_t*>(exec.scratch(Exec::kShared, 3, static_cast<size_t>(count) * 8));
-  for (int64_t p = 0, i = 0; p < s.kh; ++p) {
-    if (whole) {
-      offsets[i++] = p * s.dh * image.w * s.c;
-      continue;
-    }
-    for (int64_t q = 0; q < s.kw; ++q) offsets[i++] = (p * s.dh * image.w + q * s.dw) * s.c;
-  }
-  return {image,
-          {s.oh, s.ow, image.h * image.w * s.c, s.sh * image.w * s.c, s.sw * s.c},
-          {offsets, whole ? s.kw * s.c : s.cg},
-          count,
-          image.data + s.n * image.h * image.w * s.c};
-}
-
 void zero(float* to, int64_t count) { std::memset(to, 0, static_cast<size_t>(count) * 4); }
 
 bool isWinograd(const Shape& s) {
@@ -202,84 +161,6 @@ void conv2d_backward_data(const OpCall& call) {
       if (!direct) scatter(call.exec, s, a, b, dense, dx + g * s.cg);
     }
   }
-}
-
-namespace {
-
-constexpr int64_t kParts = 16;                // partial sums of dw at most: enough for any thread count here
-constexpr int64_t kPositionsInPart = 1024;    // and at least this many positions in each
-constexpr int64_t kPartFloats = int64_t{1} << 22;  // 16 MB for all of them
-
-int64_t partsOf(const Shape& s, int64_t weights) {
-  const int64_t byWork = s.positions() / kPositionsInPart, bySpace = kPartFloats / (weights + s.oc);
-  const int64_t parts = least(kParts, least(byWork, bySpace));
-  return parts < 1 ? 1 : parts;
-}
-
-// Sums of the columns of dy over positions [begin, end).
-void sumRows(const float* dy, int64_t begin, int64_t end, int64_t oc, float* to) {
-  zero(to, oc);
-  for (int64_t r = begin; r < end; ++r) {
-    const float* const row = dy + r * oc;
-    int64_t o = 0;
-    for (; o + kLanes <= oc; o += kLanes) store(to + o, load(to + o) + load(row + o));
-    for (; o < oc; ++o) to[o] += row[o];
-  }
-}
-
-}  // namespace
-
-// dw[k, o] = sum over positions r of window(r, k) dy[r, o]: a product with the positions as depth, cut into parts whose
-// number follows from the shape and whose results are added in order.
-void conv2d_backward_weight(const OpCall& call) {
-  if (conv2dBackwardWeightInPlace(call)) return;
-  const Shape s(call.as<Conv2dParams>());
-  float* const dw = call.output<float>(0);
-  float* const db = call.nOut > 1 ? call.output<float>(1) : nullptr;
-  const int64_t window = s.kh * s.kw * s.cg, weights = window * s.oc;
-  if (s.positions() == 0) {
-    zero(dw, weights);
-    if (db != nullptr) zero(db, s.oc);
-    return;
-  }
-  const float* const dy = call.input<float>(1);
-  const int64_t parts = partsOf(s, weights), each = ceilDiv(s.positions(), parts);
-  if (parts == 1) {
-    const ForwardWindows windows = forwardWindows(call.exec, s, call.input<float>(0));
-    for (int64_t g = 0; g < s.groups; ++g)
-      gemm(call.exec, window, s.og, s.positions(),
-           TransposedWindowPacker{windows.image.data + g * s.cg, windows.grid, windows.segments, 0,
-                                  windows.end},
-           MatrixPacker<kTileColumns>{dy + g * s.og, s.oc, true}, dw + g * s.og, s.oc, {});
-    if (db != nullptr) sumRows(dy, 0, s.positions(), s.oc, db);
-    return;
-  }
-  // Slot 3 holds the segments, then the parts: ask for all of it before forwardWindows asks for less.
-  const int64_t stride = weights + s.oc;
-  const size_t segmentBytes = (static_cast<size_t>(s.kh * s.kw) * 8 + 63) / 64 * 64;
-  auto* const base = static_cast<std::byte*>(
-      call.exec.scratch(Exec::kShared, 3, segmentBytes + static_cast<size_t>(parts * stride) * 4));
-  const ForwardWindows windows = forwardWindows(call.exec, s, call.input<float>(0));
-  auto* const partial = reinterpret_cast<float*>(base + segmentBytes);
-  parallel(call.exec, parts, [&](int64_t part, int worker) {
-    const int64_t begin = part * each, end = least(s.positions(), begin + each);
-    float* const to = partial + part * stride;
-    if (begin >= end) return zero(to, stride);
-    for (int64_t g = 0; g < s.groups; ++g)
-      gemmSerial(call.exec, worker, window, s.og, end - begin,
-                 TransposedWindowPacker{windows.image.data + g * s.cg, windows.grid, windows.segments, begin,
-                                        windows.end},
-                 MatrixPacker<kTileColumns>{dy + begin * s.oc + g * s.og, s.oc, true}, to + g * s.og, s.oc, {});
-    if (db != nullptr) sumRows(dy, begin, end, s.oc, to + weights);
-  });
-  const int64_t total = db == nullptr ? weights : stride;
-  parallelRange(call.exec, total, 16384, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) {
-      float sum = partial[i];
-      for (int64_t part = 1; part < parts; ++part) sum += partial[part * stride + i];
-      (i < weights ? dw[i] : db[i - weights]) = sum;
-    }
-  });
 }
 
 }  // namespace anneal::ANNEAL_ISA

@@ -38,6 +38,47 @@ static inline Padded padImages(Exec& exec, const float* x, int64_t n, int64_t h,
   return {to, hp, wp, c};
 }
 
+struct Shape {
+  int64_t n, h, w, c, oh, ow, oc, kh, kw, sh, sw, dh, dw, top, left, groups;
+  int64_t cg, og;  // channels of a group
+  int64_t hp, wp;  // what the windows cover
+
+  explicit Shape(const Conv2dParams& p)
+      : n(p.n), h(p.h), w(p.w), c(p.c), oh(p.oh), ow(p.ow), oc(p.oc), kh(p.kh), kw(p.kw), sh(p.strideH), sw(p.strideW),
+        dh(p.dilationH), dw(p.dilationW), top(p.padTop), left(p.padLeft), groups(p.groups), cg(c / groups),
+        og(oc / groups), hp((oh - 1) * sh + dh * (kh - 1) + 1), wp((ow - 1) * sw + dw * (kw - 1) + 1) {}
+
+  int64_t positions() const { return n * oh * ow; }
+};
+
+// The windows of the forward pass over the padded image, for positions of the output.
+struct ForwardWindows {
+  Padded image;
+  Grid grid;
+  Segments segments;
+  int64_t segmentCount;
+  const float* end;  // of the image
+};
+
+static inline ForwardWindows forwardWindows(Exec& exec, const Shape& s, const float* x) {
+  const Padded image = padImages(exec, x, s.n, s.h, s.w, s.c, s.top, s.left, s.hp, s.wp);
+  const bool whole = s.groups == 1 && s.dw == 1;  // taps of a row of the window are neighbours
+  const int64_t count = whole ? s.kh : s.kh * s.kw;
+  auto* const offsets = static_cast<int64_t*>(exec.scratch(Exec::kShared, 3, static_cast<size_t>(count) * 8));
+  for (int64_t p = 0, i = 0; p < s.kh; ++p) {
+    if (whole) {
+      offsets[i++] = p * s.dh * image.w * s.c;
+      continue;
+    }
+    for (int64_t q = 0; q < s.kw; ++q) offsets[i++] = (p * s.dh * image.w + q * s.dw) * s.c;
+  }
+  return {image,
+          {s.oh, s.ow, image.h * image.w * s.c, s.sh * image.w * s.c, s.sw * s.c},
+          {offsets, whole ? s.kw * s.c : s.cg},
+          count,
+          image.data + s.n * image.h * image.w * s.c};
+}
+
 // Rows of A are positions, depth runs over the window: forward and backward-data.
 struct WindowPacker {
   const float* image;
@@ -72,60 +113,6 @@ struct WindowPacker {
         packRows<kTileRows>(rows, run, out);
       }
       k += run;
-    }
-  }
-};
-
-// Rows of A are places in the window, depth runs over positions from `firstPosition` on: backward-weight.
-struct TransposedWindowPacker {
-  const float* image;
-  Grid grid;
-  Segments segments;
-  int64_t firstPosition;
-  const float* end;  // of the image
-
-  bool byRuns() const { return true; }
-
-  // A row of kTileRows from one position: whole, or in pieces, one for each segment it crosses. Pieces are copied four
-  // floats at a time: what is too much is overwritten by the next piece or row (beyond the last row lies slack), and near
-  // the end of the image, where such a read would leave it, one by one.
-  void operator()(int64_t first, int count, int64_t k0, int64_t depth, float* to) const {
-    struct Piece {
-      int64_t offset;
-      int at, length;
-    } pieces[kTileRows];
-    int pieceCount = 0;
-    int64_t reach = 0;
-    const int64_t limit = end - image;
-    for (int i = 0; i < count;) {
-      const int64_t s = (first + i) / segments.length, within = (first + i) % segments.length;
-      const int length = static_cast<int>(least(segments.length - within, count - i));
-      pieces[pieceCount++] = {segments.offsets[s] + within, i, length};
-      reach = segments.offsets[s] + within + length + 3;  // offsets ascend
-      i += length;
-    }
-    int64_t position = firstPosition + k0, b = position % grid.columns;
-    for (int64_t k = 0; k < depth;) {  // a row of the grid at a time
-      const int64_t positions = least(grid.columns - b, depth - k), offset = grid.offset(position);
-      const float* base = image + offset;
-      if (pieceCount == 1) {
-        packRuns<kTileRows>(base + pieces[0].offset, grid.columnStep, count, positions, to);
-      } else if (offset + (positions - 1) * grid.columnStep + reach <= limit) {
-        for (int64_t i = 0; i < positions; ++i, base += grid.columnStep)
-          for (int p = 0; p < pieceCount; ++p)
-            for (int at = 0; at < pieces[p].length; at += 4)
-              *reinterpret_cast<v4_unaligned*>(to + i * kTileRows + pieces[p].at + at) =
-                  *reinterpret_cast<const v4_unaligned*>(base + pieces[p].offset + at);
-      } else {
-        for (int64_t i = 0; i < positions; ++i, base += grid.columnStep)
-          for (int p = 0; p < pieceCount; ++p)
-            for (int at = 0; at < pieces[p].length; ++at)
-              to[i * kTileRows + pieces[p].at + at] = base[pieces[p].offset + at];
-      }
-      to += positions * kTileRows;
-      k += positions;
-      position += positions;
-      b = 0;
     }
   }
 };

@@ -235,7 +235,7 @@ static inline int64_t packedColumns(int64_t n) { return ceilDiv(n, kTileColumns)
 static inline int64_t blockDepth(int64_t k) { return ceilDiv(k, ceilDiv(k, kBlockDepth)); }
 
 // Floats of a packed panel of Width rows or columns. Packers of A may write up to a vector behind a panel's last row
-// (storeRow, TransposedWindowPacker), where the first row of the next panel, already written, must not be.
+// (storeRow, pieces of windows), where the first row of the next panel, already written, must not be.
 template <int Width> static inline int64_t panelFloats(int64_t depth) {
   return depth * Width + (Width == kTileColumns ? 0 : kLanes);
 }
