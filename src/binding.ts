@@ -137,12 +137,24 @@ function guard(raw: Addon): Addon {
   const sync = call(raw.sync);
   const time = call(raw.time);
   return {
-    alloc: call(raw.alloc),
-    free: call(raw.free),
+    // Written out: the hot path, and spreading arguments costs more than the call.
+    alloc(bytes) {
+      try {
+        return raw.alloc(bytes);
+      } catch (error) {
+        throw toAnnealError(error);
+      }
+    },
+    free(handle, collected) {
+      try {
+        raw.free(handle, collected);
+      } catch (error) {
+        throw toAnnealError(error);
+      }
+    },
     write: call(raw.write),
     read: (handle, byteOffset, byteLength) => read(handle, byteOffset, byteLength).catch(rethrow),
     readSync: call(raw.readSync),
-    // Written out: the hot path, and spreading arguments costs more than the call.
     run(op, params, operands, nIn, nOut) {
       try {
         raw.run(op, params, operands, nIn, nOut);

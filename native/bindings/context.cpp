@@ -1,7 +1,6 @@
 #include "context.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
@@ -178,8 +177,7 @@ uint64_t integerArgument(const Napi::CallbackInfo& info, size_t i, const char* n
   const Napi::Value value = info[i];
   if (!value.IsNumber()) raise(Code::argument, "expected %s to be an integer, received %s", name, describe(value).c_str());
   const double number = value.As<Napi::Number>().DoubleValue();
-  // Written so that NaN fails.
-  if (!(number >= 0 && number <= static_cast<double>(max) && std::floor(number) == number))
+  if (!isInteger(number, static_cast<double>(max)))
     raise(Code::argument, "expected %s to be an integer in [0, %llu], received %g", name,
           static_cast<unsigned long long>(max), number);
   return static_cast<uint64_t>(number);

@@ -11,6 +11,12 @@
 
 namespace anneal {
 
+// Whether a number is an integer in [0, max], max below 2^63. Written so that NaN fails, and without floor(), which is a
+// call on the oldest x86-64.
+inline bool isInteger(double value, double max) {
+  return value >= 0 && value <= max && static_cast<double>(static_cast<int64_t>(value)) == value;
+}
+
 // An operand as JavaScript gives it; handle 0 is an absent one.
 struct Operand {
   double handle, byteOffset, byteLength;

@@ -1,4 +1,3 @@
-#include <cmath>
 #include <cstring>
 
 #include "bindings.h"
@@ -15,7 +14,7 @@ class NoExec final : public Exec {
   void* scratch(int, int, size_t) override { raise(Code::internal, "a check may not ask for scratch"); }
 };
 
-bool isIndex(double value) { return value >= 0 && value <= 9007199254740991.0 && std::floor(value) == value; }
+bool isIndex(double value) { return isInteger(value, 9007199254740991.0); }
 
 BufferRef resolve(Context& context, const Operand& operand, uint32_t i, BufferPool::Buffer*& owner) {
   owner = nullptr;

@@ -64,30 +64,26 @@ function applyRule(node: Node, dy: Gradient, createGraph: boolean, inPlace: bool
     needs.push(node.inputs[i]?.requiresGrad ?? false);
     places.push(inPlace && needs[i] ? placeFor(node, i) : null);
   }
-  const run = (own: (gradient: Gradient, i: number) => Gradient): (Gradient | null)[] => {
+  const run = (): (Gradient | null)[] => {
     const results = rule(dy, needs, places);
     checkGradients(node, results);
+    const scoped = innermost();
     const gradients: (Gradient | null)[] = [];
     for (let i = 0; i < results.length; i++) {
       const result = results[i];
-      gradients.push(result && needs[i] ? own(asGradient(node.op, result), i) : null);
+      if (!result || !needs[i]) {
+        gradients.push(null);
+        continue;
+      }
+      const gradient = asGradient(node.op, result);
+      // What the rule made leaves its scope as it is; what it was given, or gives twice, as a view.
+      const leaves = createGraph || gradient === places[i];
+      const fresh = leaves || (gradient.owner === scoped && !gradients.includes(gradient));
+      gradients.push(fresh ? gradient : gradient.view(gradient.shape));
     }
     return gradients;
   };
-  if (createGraph) return enableGrad(() => run((gradient) => gradient));
-  return noGrad(() =>
-    scope(() => {
-      const scoped = innermost();
-      const taken = new Set<Gradient>();
-      return run((gradient, i) => {
-        if (gradient === places[i]) return gradient;
-        // What the rule made leaves its scope as it is; what it was given, or gives twice, as a view.
-        const fresh = gradient.owner === scoped && !taken.has(gradient);
-        taken.add(gradient);
-        return fresh ? gradient : gradient.view(gradient.shape);
-      });
-    }),
-  );
+  return createGraph ? enableGrad(run) : noGrad(() => scope(run));
 }
 
 /**

@@ -56,7 +56,10 @@ export function struct<const F extends Record<string, FieldSpec>>(op: OpName, sp
     let at = 0;
     for (const { name, type, count } of fields) {
       const value = values[name];
-      if (typeof value !== 'object') {
+      if (typeof value === 'number' && count === 1) {
+        if (type === 'f32') f32[at++] = value;
+        else i32[at++] = value;
+      } else if (typeof value !== 'object') {
         if (type === 'f32') f32[at++] = Number(value ?? 0);
         else i32[at++] = Number(value ?? 0);
         for (let i = 1; i < count; i++) i32[at++] = 0;

@@ -1,9 +1,13 @@
-// Run by tensor.test.ts with --expose-gc: makes tensors that nobody disposes, and tells what is left of them.
+// Run by tensor.test.ts with --expose-gc: makes tensors that nobody disposes, some more at once than wait to be watched,
+// and some that are disposed in the same turn; tells what is left of them.
 import { memory } from '../../src/device.js';
 import { liveTensors, tensor } from '../../src/tensor/tensor.js';
 
 function make(): void {
-  for (let i = 0; i < 100; i++) tensor([i]);
+  for (let i = 0; i < 600; i++) {
+    tensor([i]);
+    tensor([i]).dispose();
+  }
 }
 
 const counts = (): number[] => [liveTensors(), memory().liveBuffers];

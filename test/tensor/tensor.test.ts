@@ -155,5 +155,5 @@ test('rebase moves a tensor onto other memory and lets go of its own', () => {
 test('a dropped tensor is freed by the garbage collector', async () => {
   const { code, stdout, stderr } = await runChild('test/tensor/dropped.ts', [], { nodeArgs: ['--expose-gc'] });
   assert.equal(code, 0, stderr);
-  assert.deepEqual(JSON.parse(stdout), { made: [100, 100], left: [0, 0] });
+  assert.deepEqual(JSON.parse(stdout), { made: [600, 600], left: [0, 0] });
 });

@@ -8,7 +8,7 @@ import { dispatch } from '../dispatch.js';
 import { sumTo } from '../reduce/sum_to.js';
 import { reshape } from '../reshape.js';
 import { cast } from './cast.js';
-import { binaryGrads } from './elementwise.grad.js';
+import { type BinaryRule, binaryGrads } from './elementwise.grad.js';
 import { type BinaryName, binaryCode, binaryParams, pairLoops } from './params.js';
 import { powScalar, type UnaryConstants } from './unary.js';
 
@@ -42,13 +42,9 @@ export function promote(op: string, ...operands: readonly Operand[]): { dtype: '
   };
 }
 
-function promotePair(op: string, a: Operand, b: Operand): { dtype: 'f32' | 'i32'; a: Operand; b: Operand } {
-  // A number takes the tensor's type if that is f32.
-  const floats = (operand: Operand): boolean => typeof operand === 'number' || operand.dtype === 'f32';
-  const some = typeof a === 'number' ? b : a;
-  if (typeof some !== 'number' && some.dtype === 'f32' && floats(a) && floats(b)) return { dtype: 'f32', a, b };
-  const { dtype, operands } = promote(op, a, b);
-  return { dtype, a: operands[0] ?? a, b: operands[1] ?? b };
+/** Whether it is f32, or a number, which takes the type of a tensor that is. */
+function mayBeFloat(operand: Operand): boolean {
+  return typeof operand === 'number' || operand.dtype === 'f32';
 }
 
 export function shapeOf(operand: Operand): Shape {
@@ -84,6 +80,21 @@ function run(
   );
 }
 
+function backwardOf(rule: BinaryRule, a: Operand, b: Operand, out: Tensor, constants: UnaryConstants): Backward {
+  const { alpha = 0, beta = 0 } = constants;
+  const gradient = (side: 'a' | 'b', dy: Tensor, place: Place): Tensor | null => {
+    const operand = side === 'a' ? a : b;
+    const g = rule[side]?.(dy, a, b, out, { alpha, beta }) ?? null;
+    return g === null || typeof operand === 'number' ? null : sumTo(g, operand.shape, place);
+  };
+  return (dy, needs, places) => [
+    needs[0] ? gradient('a', dy, places[0]) : null,
+    needs[1] ? gradient('b', dy, places[1]) : null,
+  ];
+}
+
+const noConstants: UnaryConstants = {};
+
 function binary(name: BinaryName, left: Operand, right: Operand, constants?: UnaryConstants): Tensor<'f32' | 'i32'>;
 function binary(
   name: BinaryName,
@@ -96,28 +107,30 @@ function binary(
   name: BinaryName,
   left: Operand,
   right: Operand,
-  constants: UnaryConstants = {},
+  constants: UnaryConstants = noConstants,
   result?: 'i32',
 ): Tensor<'f32' | 'i32'> {
   const some = typeof left === 'number' ? right : left;
   if (typeof some === 'number') {
     throw new AnnealError('E_ARGUMENT', `${name}: expected at least one tensor, received two numbers`);
   }
-  const { dtype, a, b } = promotePair(name, left, right);
+  // On the path of every call: nothing is made that is not needed.
+  let dtype: 'f32' | 'i32' = 'f32';
+  let a = left;
+  let b = right;
+  if (!mayBeFloat(a) || !mayBeFloat(b)) {
+    const promoted = promote(name, a, b);
+    dtype = promoted.dtype;
+    a = promoted.operands[0] ?? a;
+    b = promoted.operands[1] ?? b;
+  }
   const shape = broadcastShapes(name, shapeOf(a), shapeOf(b));
   const out = empty(shape, result ?? dtype, some.device);
   run(name, dtype, a, b, out, constants);
   const rule = binaryGrads[name];
   const inputs = [typeof a === 'number' ? null : a, typeof b === 'number' ? null : b];
   if (rule === undefined || !records(inputs)) return out;
-  const { alpha = 0, beta = 0 } = constants;
-  const gradient = (side: 'a' | 'b', dy: Tensor): Tensor | null => rule[side]?.(dy, a, b, out, { alpha, beta }) ?? null;
-  const to = (g: Tensor | null, operand: Operand, place: Place): Tensor | null =>
-    g === null || typeof operand === 'number' ? null : sumTo(g, operand.shape, place);
-  const backward: Backward = (dy, needs, places) => [
-    needs[0] ? to(gradient('a', dy), a, places[0]) : null,
-    needs[1] ? to(gradient('b', dy), b, places[1]) : null,
-  ];
+  const backward = backwardOf(rule, a, b, out, constants);
   if (rule.saves === undefined) return record(name, out, inputs, backward);
   const saved = rule.saves === 'none' ? [] : inputs.filter((input) => input !== null);
   return record(name, out, inputs, backward, { saved });

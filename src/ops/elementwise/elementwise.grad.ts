@@ -91,7 +91,7 @@ export const unaryGrads: Partial<Record<UnaryName, UnaryRule>> = {
 /** A binary rule gives the gradient of one operand in the broadcast shape. */
 type BinarySide = (dy: Tensor, a: Operand, b: Operand, out: Tensor, constants: Required<UnaryConstants>) => Tensor;
 
-interface BinaryRule {
+export interface BinaryRule {
   /** null: this operand has no gradient. */
   readonly a: BinarySide | null;
   readonly b: BinarySide | null;
