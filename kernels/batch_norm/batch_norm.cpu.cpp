@@ -48,9 +48,11 @@ template <class F> static inline void eachGroup(int64_t channels, const F& f) {
   for (; c < channels; ++c) f(Lanes<0>{}, c);
 }
 
-// The sum and the squared deviations from their mean of each channel, over `rows` rows.
+// The sum and the squared deviations from their mean of each channel, over `rows` rows. Meanwhile the block at `next` is
+// fetched into the second-level cache: the second pass leaves the way from memory free.
 template <class L>
-static inline void blockMoments(const float* x, int64_t rows, int64_t channels, float* sums, float* squares) {
+static inline void blockMoments(const float* x, int64_t rows, int64_t channels, const float* next, float* sums,
+                                float* squares) {
   L total = L::all(0.0f), square = L::all(0.0f);
   for (int64_t i = 0; i < rows; ++i) {
     const L v = L::at(x + i * channels);
@@ -61,6 +63,7 @@ static inline void blockMoments(const float* x, int64_t rows, int64_t channels, 
   for (int k = 0; k < L::parts; ++k) mean.v[k] = total.v[k] / count.v[k];
   for (int64_t i = 0; i < rows; ++i) {
     const L v = L::at(x + i * channels);
+    for (int k = 0; k < L::parts; ++k) __builtin_prefetch(next + i * channels + k * kLanes, 0, 2);
     for (int k = 0; k < L::parts; ++k) square.v[k] += (v.v[k] - mean.v[k]) * (v.v[k] - mean.v[k]);
   }
   total.to(sums);
@@ -101,6 +104,13 @@ static inline const float* eachBlock(const OpCall& call, int64_t rows, int64_t c
   return partials;
 }
 
+// The sums of `partials` over the blocks, in order: totals[2][channels].
+static inline void addBlocks(const float* partials, int64_t blocks, int64_t channels, double* totals) {
+  for (int64_t i = 0; i < 2 * channels; ++i) totals[i] = 0;
+  for (int64_t b = 0; b < blocks; ++b)
+    for (int64_t i = 0; i < 2 * channels; ++i) totals[i] += static_cast<double>(partials[b * 2 * channels + i]);
+}
+
 // f(begin, end, stores) over rows, for the pass that writes output 0.
 template <class F> static inline void eachRows(const OpCall& call, int64_t rows, int64_t channels, const F& f) {
   withStores(channels % kLanes == 0 && onBoundary(call.out[0].data) && wantsStreams(call), [&](auto stores) {
@@ -120,25 +130,31 @@ static inline void batchStatistics(const OpCall& call, const float* x, float* me
   const float* partials =
       eachBlock(call, rows, channels, [&](int64_t first, int64_t count, float* sums, float* squares) {
         eachGroup(channels, [&](auto lanes, int64_t c) {
-          blockMoments<decltype(lanes)>(x + first * channels + c, count, channels, sums + c, squares + c);
+          const float* const block = x + first * channels + c;
+          const int64_t width = kVectors * kLanes;
+          const float* const next = c + 2 * width <= channels ? block + width : x + (first + kBlockRows) * channels;
+          blockMoments<decltype(lanes)>(block, count, channels, next, sums + c, squares + c);
         });
       });
   const double n = rows > 0 ? static_cast<double>(rows) : 1, take = p.momentum, keep = 1 - take;
-  for (int64_t c = 0; c < channels; ++c) {
-    double total = 0, squares = 0;
-    for (int64_t b = 0; b < blocks; ++b) total += partials[b * 2 * channels + c];
-    const double batchMean = total / n;
-    for (int64_t b = 0; b < blocks; ++b) {
-      const double count = static_cast<double>(rows - b * kBlockRows < kBlockRows ? rows - b * kBlockRows : kBlockRows);
-      const double offset = partials[b * 2 * channels + c] / count - batchMean;
-      squares += partials[(b * 2 + 1) * channels + c] + count * offset * offset;
+  auto* total = static_cast<double*>(call.exec.scratch(Exec::kShared, 2, static_cast<size_t>(2 * channels) * sizeof(double)));
+  addBlocks(partials, blocks, channels, total);
+  double* const squares = total + channels;
+  for (int64_t b = 0; b < blocks; ++b) {  // from block to block, so that channels are vectors
+    const double count = static_cast<double>(rows - b * kBlockRows < kBlockRows ? rows - b * kBlockRows : kBlockRows);
+    for (int64_t c = 0; c < channels; ++c) {
+      const double offset = partials[b * 2 * channels + c] * (1 / count) - total[c] / n;
+      squares[c] += count * offset * offset;
     }
-    const double var = squares / n;
+  }
+  for (int64_t c = 0; c < channels; ++c) {
+    const double batchMean = total[c] / n;
+    const double var = squares[c] / n;
     mean[c] = static_cast<float>(batchMean);
     rstd[c] = static_cast<float>(1 / __builtin_sqrt(var + p.eps));
     if (rows == 0) continue;
     if (runningMean) runningMean[c] = static_cast<float>(keep * runningMean[c] + take * batchMean);
-    if (runningVar) runningVar[c] = static_cast<float>(keep * runningVar[c] + take * (n > 1 ? squares / (n - 1) : var));
+    if (runningVar) runningVar[c] = static_cast<float>(keep * runningVar[c] + take * (n > 1 ? squares[c] / (n - 1) : var));
   }
 }
 
@@ -213,18 +229,16 @@ void batch_norm_backward(const OpCall& call) {
                                            products + c);
           });
         });
-    const int64_t blocks = ceilDiv(rows, kBlockRows);
+    auto* total =
+        static_cast<double*>(call.exec.scratch(Exec::kShared, 2, static_cast<size_t>(2 * channels) * sizeof(double)));
+    addBlocks(partials, ceilDiv(rows, kBlockRows), channels, total);
+    const double* const product = total + channels;
     for (int64_t c = 0; c < channels; ++c) {
-      double total = 0, product = 0;
-      for (int64_t b = 0; b < blocks; ++b) {
-        total += partials[b * 2 * channels + c];
-        product += partials[(b * 2 + 1) * channels + c];
-      }
-      if (dbeta) dbeta[c] = static_cast<float>(total);
-      if (dgamma) dgamma[c] = static_cast<float>(product);
+      if (dbeta) dbeta[c] = static_cast<float>(total[c]);
+      if (dgamma) dgamma[c] = static_cast<float>(product[c]);
       const double n = rows > 0 ? static_cast<double>(rows) : 1;
-      shift[c] = static_cast<float>(total / n);
-      slope[c] = static_cast<float>(product / n * rstd[c]);
+      shift[c] = static_cast<float>(total[c] / n);
+      slope[c] = static_cast<float>(product[c] / n * rstd[c]);
     }
   }
 

@@ -97,6 +97,25 @@ static inline bool anyNaN(vf a, vf b) {
 #endif
 }
 
+// The largest lane.
+static inline float maximum(vf v) {
+  typedef float v4 __attribute__((vector_size(16)));
+#if defined(__AVX512F__)
+  typedef float v8 __attribute__((vector_size(32)));
+  const v8 a = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
+  const v8 b = __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+  const v8 w = a > b ? a : b;
+  const v4 x = __builtin_shufflevector(w, w, 0, 1, 2, 3), y = __builtin_shufflevector(w, w, 4, 5, 6, 7);
+#elif defined(__AVX__)
+  const v4 x = __builtin_shufflevector(v, v, 0, 1, 2, 3), y = __builtin_shufflevector(v, v, 4, 5, 6, 7);
+#else
+  const v4 x = v, y = v;
+#endif
+  const v4 z = x > y ? x : y;
+  const float p = z[0] > z[2] ? z[0] : z[2], q = z[1] > z[3] ? z[1] : z[3];
+  return p > q ? p : q;
+}
+
 // Fixed pairwise order (lane i + lane i + width, width = kLanes / 2, ..., 1), so that the result is a function of the
 // input alone.
 static inline float sum(vf v) {

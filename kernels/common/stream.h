@@ -7,7 +7,7 @@
 // kStreamBytes: the bytes of all operands of an op from which it pays, about the last-level cache: below it the output
 // would still be there for the next op. relu(a + b) in two ops, plain / streaming ms by MB of each operand:
 // 1.0: 0.032 / 0.036, 2.1: 0.071 / 0.073, 4.2: 0.154 / 0.140, 8.4: 0.350 / 0.324, 17: 0.94 / 0.77, 34: 2.3 / 1.9,
-// 134: 11.1 / 8.8; but relu alone, 12.8: 0.166 / 0.202 (2-core AMD EPYC Zen 5, two threads, 2026-11-25).
+// 134: 11.1 / 8.8; but relu alone, 12.8: 0.166 / 0.202; a gradient of pooling, 32 MB in all, cold: 0.91 / 0.87 (2-core AMD EPYC Zen 5, two threads, 2026-11-25).
 #pragma once
 
 #include "../../native/core/op.h"
@@ -19,7 +19,7 @@
 
 namespace anneal::ANNEAL_ISA {
 
-inline constexpr size_t kStreamBytes = size_t{32} << 20;
+inline constexpr size_t kStreamBytes = size_t{28} << 20;
 
 struct PlainStores {
   static constexpr bool streaming = false;
@@ -47,11 +47,15 @@ static inline void fenceStreams() {}
 
 static inline bool onBoundary(const void* p) { return reinterpret_cast<uintptr_t>(p) % (kLanes * 4) == 0; }
 
-static inline bool wantsStreams(const OpCall& call) {
+static inline size_t operandBytes(const OpCall& call) {
   size_t bytes = 0;
   for (uint32_t i = 0; i < call.nIn; ++i) bytes += call.in[i].bytes;
   for (uint32_t i = 0; i < call.nOut; ++i) bytes += call.out[i].bytes;
-  if (bytes < kStreamBytes) return false;
+  return bytes;
+}
+
+static inline bool wantsStreams(const OpCall& call) {
+  if (operandBytes(call) < kStreamBytes) return false;
   for (uint32_t i = 0; i < call.nIn; ++i)
     if (call.in[i].data == call.out[0].data) return false;  // its lines are in cache when they are overwritten
   return StreamStores::streaming;

@@ -8,6 +8,7 @@ namespace {
 
 constexpr int64_t kTaskElements = 1 << 14;
 constexpr int64_t kMaxChunks = 32;  // partial sums of dgamma and dbeta
+constexpr int64_t kAhead = 2048;    // items from where a row is read to where it is fetched, while a later pass reads it again
 constexpr int kUnroll = 4;          // vectors of partial sums, to hide the latency of an addition
 
 static inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -31,6 +32,7 @@ static inline void normalizeRow(const float* x, const float* gamma, const float*
   const auto value1 = [&](int64_t j) { return x[j]; };
   const float mean = sumTerms(cols, value, value1) / count;
   const auto square = [&](int64_t j) {
+    __builtin_prefetch(x + j + kAhead);
     const vf d = load(x + j) - splat(mean);
     return d * d;
   };
@@ -53,6 +55,7 @@ static inline void backwardRow(const float* dy, const float* x, const float* gam
   const auto scaled = [=](vf d, int64_t j, int lanes) { return gamma ? d * loadLanes(gamma + j, lanes, 0.0f) : d; };
   vf sumG[kUnroll] = {}, sumGX[kUnroll] = {};
   const auto add = [&](int64_t j, int lanes, int u) {
+    __builtin_prefetch(x + j + kAhead);
     const vf g = scaled(loadLanes(dy + j, lanes, 0.0f), j, lanes);
     sumG[u] += g;
     sumGX[u] += g * xhatAt(j, lanes);
@@ -65,6 +68,7 @@ static inline void backwardRow(const float* dy, const float* x, const float* gam
   const auto meanOf = [=](const vf* v) { return sum((v[0] + v[1]) + (v[2] + v[3])) / static_cast<float>(cols); };
   const vf meanG = splat(meanOf(sumG)), meanGX = splat(meanOf(sumGX));
   eachVectorTo(dx, streams, cols, [=](int64_t j, int lanes, auto stores) {
+    __builtin_prefetch(dy + j + kAhead);
     const vf d = loadLanes(dy + j, lanes, 0.0f), h = xhatAt(j, lanes);
     if (dgamma) putLanes(PlainStores{}, dgamma + j, loadLanes(dgamma + j, lanes, 0.0f) + d * h, lanes);
     if (dbeta) putLanes(PlainStores{}, dbeta + j, loadLanes(dbeta + j, lanes, 0.0f) + d, lanes);
@@ -131,11 +135,9 @@ void layer_norm_backward(const OpCall& call) {
 
   const auto reduce = [&](float* to, int64_t offset) {
     if (!to) return;
-    for (int64_t j = 0; j < cols; ++j) {
-      float total = 0;
-      for (int64_t chunk = 0; chunk < chunks; ++chunk) total += partials[chunk * stride + offset + j];
-      to[j] = total;
-    }
+    for (int64_t j = 0; j < cols; ++j) to[j] = 0;
+    for (int64_t chunk = 0; chunk < chunks; ++chunk)
+      for (int64_t j = 0; j < cols; ++j) to[j] += partials[chunk * stride + offset + j];
   };
   reduce(dgamma, 0);
   reduce(dbeta, stride - cols);

@@ -9,6 +9,9 @@ namespace {
 
 constexpr int64_t kTaskWork = 1 << 15;  // element visits below which a second thread costs more than it saves
 
+constexpr int64_t kAhead = 2048;              // items from the window that is read to what is fetched for it
+constexpr size_t kFetchBytes = size_t{4} << 20;  // of all operands, from which x comes from beyond the second-level caches
+
 struct Range {
   int64_t begin, end;
 };
@@ -163,7 +166,8 @@ template <class F> static inline void eachWindow(const OpCall& call, const F& f)
   const float* x = call.input<float>(0);
   const int64_t rowStride = static_cast<int64_t>(p.w) * p.c, imageSize = rowStride * p.h;
   const int64_t taps = smaller(p.kh, p.h) * smaller(p.kw, p.w);
-  const bool square = p.kh == p.kw;
+  const bool square = p.kh == p.kw, fetches = p.c >= 16 && p.strideH <= p.kh && operandBytes(call) >= kFetchBytes;
+  const int64_t step = static_cast<int64_t>(p.strideW) * p.c;
   eachRow(call, p.n, p.oh, rowWork(p.ow, p.c, taps), [&](int64_t n, int64_t oy) {
     const Range ys = windowRange(oy, p.strideH, p.padTop, p.kh, p.h);
     const int64_t skippedRows = ys.begin - (oy * p.strideH - p.padTop);
@@ -175,6 +179,9 @@ template <class F> static inline void eachWindow(const OpCall& call, const F& f)
       const int64_t first = skippedRows * p.kw + xs.begin - (ox * p.strideW - p.padLeft);
       const int64_t items = p.countIncludePad ? static_cast<int64_t>(p.kh) * p.kw : rows * columns;
       const Window window{top + xs.begin * p.c, rows, columns, static_cast<int32_t>(first), static_cast<float>(items)};
+      if (fetches)  // what the windows further on are the first to read
+        for (int64_t r = rows > p.strideH ? rows - p.strideH : 0; r < rows; ++r)
+          for (int64_t i = 0; i < step; i += 16) __builtin_prefetch(window.x + r * rowStride + kAhead + i);
       if (square && rows == 2 && columns == 2 && p.kh == 2)
         f(Constant<2>{}, window, at);
       else if (square && rows == 3 && columns == 3 && p.kh == 3)
@@ -252,51 +259,96 @@ static inline void addShares(Stores stores, const Placed<Share>* shares, int64_t
   });
 }
 
-// Any windows: dx[n,iy,ix,:] = the sum over the windows that hold (iy, ix), in order.
+// dx[n,iy,ix,:] = the sum over the windows oys x oxs, which hold (iy, ix), in order.
+template <class Share, class Stores, class F>
+static inline void gatherElement(Stores stores, const Pool2dParams& p, const F& share, int64_t n, int64_t iy, int64_t ix,
+                                 Range oys, Range oxs, float* to) {
+  const int64_t channels = p.c;
+  const auto placed = [&](int64_t oy, int64_t ox) {
+    const int64_t ky = iy + p.padTop - oy * p.strideH, kx = ix + p.padLeft - ox * p.strideW;
+    return Placed<Share>{share(oy, ox, ((n * p.oh + oy) * p.ow + ox) * channels), static_cast<int32_t>(ky * p.kw + kx)};
+  };
+  const int64_t count = oys.end > oys.begin && oxs.end > oxs.begin ? (oys.end - oys.begin) * (oxs.end - oxs.begin) : 0;
+  constexpr int kAtOnce = 4;
+  if (count <= kAtOnce) {
+    Placed<Share> shares[kAtOnce];
+    int k = 0;
+    for (int64_t oy = oys.begin; count > 0 && oy < oys.end; ++oy)
+      for (int64_t ox = oxs.begin; ox < oxs.end; ++ox) shares[k++] = placed(oy, ox);
+    switch (count) {
+      case 0: return addShares<0>(stores, shares, channels, to);
+      case 1: return addShares<1>(stores, shares, channels, to);
+      case 2: return addShares<2>(stores, shares, channels, to);
+      case 3: return addShares<3>(stores, shares, channels, to);
+      default: return addShares<4>(stores, shares, channels, to);
+    }
+  }
+  bool first = true;  // the first window stores, the others add
+  for (int64_t oy = oys.begin; oy < oys.end; ++oy)
+    for (int64_t ox = oxs.begin; ox < oxs.end; ++ox, first = false) {
+      const Placed<Share> part = placed(oy, ox);
+      // Not eachChannel: a last vector that is moved back would add some channels twice.
+      int64_t c = 0;
+      for (; c + kLanes <= channels; c += kLanes)
+        store(to + c, first ? part.of(WholeVector{}, c) : load(to + c) + part.of(WholeVector{}, c));
+      if (c == channels) continue;
+      const PartOfVector left{static_cast<int>(channels - c)};
+      storePartial(to + c, first ? part.of(left, c) : left.at(to + c) + part.of(left, c), left.n);
+    }
+}
+
+// Any windows, element by element.
 template <class Share, class F> static inline void gatherOverImage(const OpCall& call, const F& share) {
   const auto& p = call.as<Pool2dParams>();
-  const int64_t channels = p.c;
   const int64_t taps = (p.kh / p.strideH + 1) * static_cast<int64_t>(p.kw / p.strideW + 1);
   float* const dx = call.output<float>(0);
   withPoolStores(call, [&](auto stores) {
     eachRow(call, p.n, p.h, rowWork(p.w, p.c, taps), [&](int64_t n, int64_t iy) {
-      float* to = dx + (n * p.h + iy) * p.w * channels;
+      float* to = dx + (n * p.h + iy) * p.w * p.c;
       const Range oys = windowsOver(iy, p.strideH, p.padTop, p.kh, p.oh);
       WindowsOver oxs{p.strideW, p.padLeft, p.kw, p.ow};
-      const auto placed = [&](int64_t oy, int64_t ox, int64_t ix) {
-        const int64_t ky = iy + p.padTop - oy * p.strideH, kx = ix + p.padLeft - ox * p.strideW;
-        return Placed<Share>{share(oy, ox, ((n * p.oh + oy) * p.ow + ox) * channels), static_cast<int32_t>(ky * p.kw + kx)};
-      };
-      for (int64_t ix = 0; ix < p.w; ++ix, to += channels) {
+      for (int64_t ix = 0; ix < p.w; ++ix, to += p.c) {
         oxs.advanceTo(ix);
-        const int64_t count = oys.end > oys.begin && oxs.end > oxs.begin ? (oys.end - oys.begin) * (oxs.end - oxs.begin) : 0;
-        constexpr int kAtOnce = 4;  // 3x3 windows with stride 2: 1, 2 or 4 hold an element
-        if (count <= kAtOnce) {
-          Placed<Share> shares[kAtOnce];
-          int k = 0;
-          for (int64_t oy = oys.begin; count > 0 && oy < oys.end; ++oy)
-            for (int64_t ox = oxs.begin; ox < oxs.end; ++ox) shares[k++] = placed(oy, ox, ix);
-          switch (count) {
-            case 0: addShares<0>(stores, shares, channels, to); break;
-            case 1: addShares<1>(stores, shares, channels, to); break;
-            case 2: addShares<2>(stores, shares, channels, to); break;
-            case 3: addShares<3>(stores, shares, channels, to); break;
-            default: addShares<4>(stores, shares, channels, to);
-          }
+        gatherElement<Share>(stores, p, share, n, iy, ix, oys, {oxs.begin, oxs.end}, to);
+      }
+    });
+  });
+}
+
+// 3x3 windows at a distance of 2: the element in the middle of window (a, b) begins a 2x2 block of dx that lies in the windows
+// (a, b) to (a + 1, b + 1) and in no other, so each of them is loaded once for all four. Blocks at an edge go by element.
+template <class Share, class F> static inline void gatherBlocks(const OpCall& call, const F& share) {
+  const auto& p = call.as<Pool2dParams>();
+  const int64_t channels = p.c, height = p.h, width = p.w, oh = p.oh, ow = p.ow, rowStride = width * channels;
+  const int64_t leadY = (p.padTop + 1) % 2, leadX = (p.padLeft + 1) % 2;  // 1: the first blocks begin outside of the image
+  float* const dx = call.output<float>(0);
+  withPoolStores(call, [&](auto stores) {
+    eachRow(call, p.n, (height + leadY + 1) / 2, rowWork(width, channels, 5), [&](int64_t n, int64_t blockRow) {
+      const int64_t iy = 2 * blockRow - leadY, a = (iy + p.padTop - 1) / 2;
+      const bool whole = iy >= 0 && iy + 1 < height && a + 1 < oh;
+      float* const top = dx + (n * height + iy) * rowStride;
+      for (int64_t ix = -leadX; ix < width; ix += 2) {
+        const int64_t b = (ix + p.padLeft - 1) / 2;
+        if (!whole || ix < 0 || ix + 1 >= width || b + 1 >= ow) {
+          for (int64_t y = iy < 0 ? 0 : iy; y < smaller(iy + 2, height); ++y)
+            for (int64_t x = ix < 0 ? 0 : ix; x < smaller(ix + 2, width); ++x)
+              gatherElement<Share>(stores, p, share, n, y, x, windowsOver(y, 2, p.padTop, 3, oh),
+                                   windowsOver(x, 2, p.padLeft, 3, ow), top + (y - iy) * rowStride + x * channels);
           continue;
         }
-        bool first = true;  // the first window stores, the others add
-        for (int64_t oy = oys.begin; oy < oys.end; ++oy)
-          for (int64_t ox = oxs.begin; ox < oxs.end; ++ox, first = false) {
-            const Placed<Share> part = placed(oy, ox, ix);
-            // Not eachChannel: a last vector that is moved back would add some channels twice.
-            int64_t c = 0;
-            for (; c + kLanes <= channels; c += kLanes)
-              store(to + c, first ? part.of(WholeVector{}, c) : load(to + c) + part.of(WholeVector{}, c));
-            if (c == channels) continue;
-            const PartOfVector left{static_cast<int>(channels - c)};
-            storePartial(to + c, first ? part.of(left, c) : left.at(to + c) + part.of(left, c), left.n);
-          }
+        const int64_t at = ((n * oh + a) * ow + b) * channels;
+        const Share corner = share(a, b, at), right = share(a, b + 1, at + channels);
+        const Share below = share(a + 1, b, at + ow * channels), across = share(a + 1, b + 1, at + (ow + 1) * channels);
+        float* const to = top + ix * channels;
+        eachChannel(channels, [&](auto lanes, int64_t c) {
+          const auto w0 = corner.load(lanes, c), w1 = right.load(lanes, c);
+          const auto w2 = below.load(lanes, c), w3 = across.load(lanes, c);
+          lanes.put(stores, to + c, Share::of(w0, 4));
+          lanes.put(stores, to + channels + c, Share::of(w0, 5) + Share::of(w1, 3));
+          lanes.put(stores, to + rowStride + c, Share::of(w0, 7) + Share::of(w2, 1));
+          lanes.put(stores, to + rowStride + channels + c,
+                    ((Share::of(w0, 8) + Share::of(w1, 6)) + Share::of(w2, 2)) + Share::of(w3, 0));
+        });
       }
     });
   });
@@ -307,6 +359,8 @@ template <class Share, class F> static inline void backward(const OpCall& call, 
   if (p.n == 0 || p.h == 0 || p.w == 0 || p.c == 0) return;
   const bool tiles = p.strideH == p.kh && p.strideW == p.kw && p.padTop == 0 && p.padLeft == 0 &&
                      static_cast<int64_t>(p.oh) * p.kh <= p.h && static_cast<int64_t>(p.ow) * p.kw <= p.w && p.oh > 0;
+  const bool blocks = p.kh == 3 && p.kw == 3 && p.strideH == 2 && p.strideW == 2 && p.padTop < 2 && p.padLeft < 2;
+  if (blocks) return gatherBlocks<Share>(call, share);
   if (!tiles) return gatherOverImage<Share>(call, share);
   if (p.kh == 2 && p.kw == 2) return scatterTiles<2>(call, share);
   scatterTiles<0>(call, share);

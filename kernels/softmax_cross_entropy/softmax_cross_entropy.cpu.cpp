@@ -1,5 +1,5 @@
-// CPU bodies of softmax_cross_entropy: three passes over a row that stays in the L1 cache; smoothing adds one, and so
-// does a dense target.
+// CPU bodies of softmax_cross_entropy: the exponentials of a row are summed while the next row comes in for its
+// maximum; smoothing adds a pass over the row in the L1 cache, and so does a dense target.
 #include "softmax_cross_entropy.h"
 
 #include "../common/parallel.h"
@@ -29,7 +29,7 @@ struct Context {
     weights = weightOperand < call.nIn ? call.input<float>(weightOperand) : nullptr;
     weightSum = static_cast<double>(classes);
     if (weights != nullptr)
-      weightSum = sumRow(classes, [&](int64_t i, int lanes) { return loadLanes(weights + i, lanes, 0.0f); });
+      weightSum = sumRow(classes, [&](int64_t i, int lanes, int) { return loadLanes(weights + i, lanes, 0.0f); });
     index = dense ? nullptr : call.input<int32_t>(target);
     probabilities = dense ? call.input<float>(target) : nullptr;
   }
@@ -64,7 +64,7 @@ vf usedLanes(vf v, int lanes) {
 // sum of a_c (ln s - (x_c - m)), both factors lane by lane.
 template <class F>
 double weightedLoss(const float* x, int64_t n, float m, float logSum, const F& coefficients) {
-  return sumRow(n, [&](int64_t i, int lanes) {
+  return sumRow(n, [&](int64_t i, int lanes, int) {
     return usedLanes(coefficients(i, lanes) * (splat(logSum) - (loadLanes(x + i, lanes, m) - splat(m))), lanes);
   });
 }
@@ -74,10 +74,16 @@ struct Totals {
   double loss = 0, weight = 0;
 };
 
-void forwardRow(const Context& context, const float* x, int64_t row, float& loss, float& lse, float& weight) {
+// m: the row's maximum; next: see eachRowWithMaximum.
+template <class Next>
+void forwardRow(const Context& context, const float* x, float m, const Next& next, int64_t row, float& loss, float& lse,
+                float& weight) {
   const int64_t n = context.classes;
-  const float m = rowMaximum(x, n);
-  const float logSum = static_cast<float>(__builtin_log(sumOfExponentials(x, n, m)));
+  const double total = sumRow(n, [&](int64_t i, int lanes, int k) {
+    next(i, lanes, k);
+    return expOfDifference(loadLanes(x + i, lanes, -__builtin_inff()) - splat(m));
+  });
+  const float logSum = static_cast<float>(__builtin_log(total));
   lse = m + logSum;
   if (context.dense) {
     weight = 1.0f;
@@ -102,12 +108,13 @@ void forwardRow(const Context& context, const float* x, int64_t row, float& loss
 
 void backwardRow(const Context& context, const float* x, int64_t row, float lse, float dLoss, bool streams, float* dx) {
   const int64_t n = context.classes;
-  const vf shift = splat(lse), scale = splat(dLoss);
+  const vf shift = splat(lse);
   if (context.dense) {
+    const vf scale = splat(dLoss);
     const vf total = splat(static_cast<float>(sumRow(
-        n, [&](int64_t i, int lanes) { return usedLanes(context.coefficientsAt(row, i, lanes), lanes); })));
+        n, [&](int64_t i, int lanes, int) { return usedLanes(context.coefficientsAt(row, i, lanes), lanes); })));
     eachVectorTo(dx, streams, n, [&](int64_t i, int lanes, auto stores) {
-      const vf p = exp(loadLanes(x + i, lanes, lse) - shift);
+      const vf p = expOfDifference(loadLanes(x + i, lanes, lse) - shift);
       putLanes(stores, dx + i, scale * (total * p - context.coefficientsAt(row, i, lanes)), lanes);
     });
     return;
@@ -118,15 +125,24 @@ void backwardRow(const Context& context, const float* x, int64_t row, float lse,
     return;
   }
   const float weight = context.weights != nullptr ? context.weights[t] : 1.0f;
-  const vf total = splat(context.keep * weight + context.spread * static_cast<float>(context.weightSum));
-  const vf spread = splat(context.spread), kept = splat(context.keep * weight);
+  const float kept = context.keep * weight;
+  const vf total = splat(dLoss * (kept + context.spread * static_cast<float>(context.weightSum)));
   vi lane;
   for (int k = 0; k < kLanes; ++k) lane[k] = k - t;
-  eachVectorTo(dx, streams, n, [=, &context](int64_t i, int lanes, auto stores) {
-    const vf q = exp(loadLanes(x + i, lanes, lse) - shift);
-    const vf coefficient = spread * context.weightsAt(i, lanes) + select(lane == splati(static_cast<int32_t>(-i)), kept, vf{});
-    putLanes(stores, dx + i, scale * (total * q - coefficient), lanes);
-  });
+  const auto isTarget = [=](int64_t i) { return lane == splati(static_cast<int32_t>(-i)); };
+  const auto write = [=](const auto& coefficient) {  // dLoss a_c
+    eachVectorTo(dx, streams, n, [=](int64_t i, int lanes, auto stores) {
+      const vf p = expOfDifference(loadLanes(x + i, lanes, lse) - shift);
+      putLanes(stores, dx + i, total * p - coefficient(i, lanes), lanes);
+    });
+  };
+  const vf one = splat(dLoss * kept), each = splat(dLoss * context.spread);
+  if (context.weights == nullptr)
+    write([=, both = one + each](int64_t i, int) { return select(isTarget(i), both, each); });
+  else
+    write([=, &context](int64_t i, int lanes) {
+      return each * context.weightsAt(i, lanes) + select(isTarget(i), one, vf{});
+    });
 }
 
 }  // namespace
@@ -148,13 +164,13 @@ void softmax_cross_entropy(const OpCall& call) {
                 : nullptr;
     parallelRange(call.exec, p.rows, grain, [&](int64_t begin, int64_t end, int) {
       Totals block;
-      for (int64_t r = begin; r < end; ++r) {
+      eachRowWithMaximum(logits, begin, end, context.classes, [&](int64_t r, float m, const auto& next) {
         float rowLoss;
-        forwardRow(context, logits + r * context.classes, r, rowLoss, lse[r], weight[r]);
+        forwardRow(context, logits + r * context.classes, m, next, r, rowLoss, lse[r], weight[r]);
         if (!reduces) loss[r] = rowLoss;
         block.loss += static_cast<double>(rowLoss);
         block.weight += static_cast<double>(weight[r]);
-      }
+      });
       if (reduces) totals[begin / grain] = block;
     });
     for (int64_t i = 0; reduces && i < blocks; ++i) {
