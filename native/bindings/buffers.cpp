@@ -137,7 +137,10 @@ Napi::Value bindMemory(const Napi::CallbackInfo& info) {
 Napi::Value bindTrim(const Napi::CallbackInfo& info) {
   return guarded(info, "trim", [&]() -> Napi::Value {
     Context& context = Context::of(info.Env());
-    return Napi::Number::New(info.Env(), static_cast<double>(context.buffers().trim(context.completed())));
+    const size_t returned = context.buffers().trim(context.completed());
+    context.forgetPeak();
+    context.reportMemory(info.Env());
+    return Napi::Number::New(info.Env(), static_cast<double>(returned));
   });
 }
 

@@ -65,6 +65,8 @@ class Context {
   // stays reported, as the pool keeps it for the next step; only what the collector itself freed is taken off, so that
   // tensors which nobody disposes still bring on the next collection.
   void reportMemory(Napi::Env env, size_t collected = 0);
+  // The pool has given back what it kept for the next step.
+  void forgetPeak() { wantedBytes_ = buffers_.stats().liveBytes; }
 
  private:
   struct Pending;
@@ -83,7 +85,7 @@ class Context {
   std::unordered_set<Pending*> pending_;
   Isa isa_;
   int threads_;
-  size_t wantedBytes_ = 0;  // the most live bytes so far, less what was collected since
+  size_t wantedBytes_ = 0;  // the most live bytes so far, less what was collected or trimmed since
   int64_t reportedBytes_ = 0;
 };
 

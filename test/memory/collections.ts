@@ -10,8 +10,11 @@ const ITEMS = 4 << 20; // 16 MiB
 
 let collections = 0;
 new PerformanceObserver((list) => {
-  for (const { detail } of list.getEntries() as unknown as { detail: { kind: number } }[])
+  for (const entry of list.getEntries()) {
+    const detail = 'detail' in entry ? entry.detail : null;
+    if (typeof detail !== 'object' || detail === null || !('kind' in detail)) continue;
     if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) collections++;
+  }
 }).observe({ entryTypes: ['gc'] });
 
 const x = full([ITEMS], 1);
