@@ -21,6 +21,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   function("readSync", anneal::bindReadSync);
   function("run", anneal::bindRun);
   function("callBlock", anneal::bindCallBlock);
+  function("planCreate", anneal::bindPlanCreate);
+  function("planRun", anneal::bindPlanRun);
+  function("planFree", anneal::bindPlanFree);
   function("time", anneal::bindTime);
   function("sync", anneal::bindSync);
   function("wait", anneal::bindWait);

@@ -50,6 +50,17 @@ export interface Addon {
   /** As `run`, from the call block: without arguments to unwrap it costs a fraction. */
   submit(): void;
   /**
+   * Keeps a list of ops as triples (op, nIn, nOut), with the triples (slot or -1, byteOffset, byteLength) of all operands one
+   * after the other, and gives its id.
+   */
+  planCreate(slots: number, ops: Uint32Array, operands: Float64Array): number;
+  /**
+   * Enqueues all ops of a plan: `bindings` holds a triple (handle, byteOffset, byteLength) for each slot, `params` every op's
+   * parameters, each from a multiple of 8 bytes on.
+   */
+  planRun(plan: number, bindings: Float64Array, params: Uint8Array): void;
+  planFree(plan: number): void;
+  /**
    * Runs an op `samples * inner` times and gives the seconds of one execution in each sample, by the addon's own clock
    * around the kernel. With `cold` 1 the operands are evicted from the caches before each sample. Ops that update their
    * outputs do so each time. E_RANGE for more than 2^24 executions, and, after the first, for any that would take more
@@ -170,6 +181,15 @@ function guard(raw: Addon): Addon {
         throw toAnnealError(error);
       }
     },
+    planCreate: call(raw.planCreate),
+    planRun(plan, bindings, params) {
+      try {
+        raw.planRun(plan, bindings, params);
+      } catch (error) {
+        throw toAnnealError(error);
+      }
+    },
+    planFree: call(raw.planFree),
     time: (...args) => time(...args).catch(rethrow),
     sync: () => sync().catch(rethrow),
     wait: call(raw.wait),

@@ -22,6 +22,11 @@ Napi::Value bindTime(const Napi::CallbackInfo& info);      // (..., samples, inn
 Napi::Value bindSync(const Napi::CallbackInfo& info);      // () -> Promise<void>
 Napi::Value bindWait(const Napi::CallbackInfo& info);      // () blocks
 
+// plan.cpp
+Napi::Value bindPlanCreate(const Napi::CallbackInfo& info);  // (slots, ops, operands) -> id
+Napi::Value bindPlanRun(const Napi::CallbackInfo& info);     // (id, bindings, params)
+Napi::Value bindPlanFree(const Napi::CallbackInfo& info);    // (id)
+
 // introspection.cpp
 Napi::Value bindOps(const Napi::CallbackInfo& info);         // () -> [{ name, paramBytes, fields, minIn, ... }]
 Napi::Value bindDevice(const Napi::CallbackInfo& info);      // () -> { threads, isa, compiled, runnable }

@@ -51,6 +51,8 @@ std::string describe(const Napi::Value& value) {
   }
 }
 
+bool isIndex(double value) { return isInteger(value, 9007199254740991.0); }
+
 }  // namespace
 
 struct Context::Pending {
@@ -164,6 +166,37 @@ void Context::reportMemory(Napi::Env env, size_t collected) {
   if (std::llabs(change) < kReportStep) return;
   reportedBytes_ += change;
   Napi::MemoryManagement::AdjustExternalMemory(env, change);
+}
+
+BufferRef Context::resolve(const Operand& operand, uint32_t i, BufferPool::Buffer*& owner) {
+  owner = nullptr;
+  if (operand.handle == 0) return {nullptr, 0};
+  if (!isIndex(operand.handle) || !isIndex(operand.byteOffset) || !isIndex(operand.byteLength))
+    raise(Code::argument, "expected operand %u to be three integers (handle, byteOffset, byteLength)", i);
+  BufferPool::Buffer& buffer = buffers_.get(static_cast<BufferPool::Handle>(operand.handle));
+  const auto offset = static_cast<uint64_t>(operand.byteOffset);
+  const auto bytes = static_cast<uint64_t>(operand.byteLength);
+  if (offset > buffer.bytes || bytes > buffer.bytes - offset)
+    raise(Code::range, "expected operand %u within its buffer of %zu bytes, received %llu bytes at %llu", i,
+          buffer.bytes, static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(offset));
+  owner = &buffer;
+  return {buffer.block.data + offset, static_cast<size_t>(bytes)};
+}
+
+uint32_t Context::addPlan(std::shared_ptr<const Plan> plan) {
+  plans_.emplace(++lastPlan_, std::move(plan));
+  return lastPlan_;
+}
+
+const std::shared_ptr<const Plan>& Context::plan(uint32_t id) const {
+  const auto found = plans_.find(id);
+  if (found == plans_.end()) raise(Code::disposed, "expected a live plan, received one that was freed or never was");
+  return found->second;
+}
+
+void Context::freePlan(uint32_t id) {
+  plan(id);
+  plans_.erase(id);
 }
 
 Napi::Error makeError(Napi::Env env, Code code, const std::string& message) {

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "../core/buffer_pool.h"
@@ -53,6 +54,14 @@ class Context {
   // is done in a moment; the promise is settled by the event loop in any case, which so has its turn each time.
   Napi::Promise settleWhenDone(Napi::Env env, Napi::Value value);
 
+  // The memory that an operand names, and the buffer it is part of: null where it is absent. Raises, calling it operand i.
+  BufferRef resolve(const Operand& operand, uint32_t i, BufferPool::Buffer*& owner);
+
+  // Plans by an id that is never used again. Raises E_DISPOSED.
+  uint32_t addPlan(std::shared_ptr<const Plan> plan);
+  const std::shared_ptr<const Plan>& plan(uint32_t id) const;
+  void freePlan(uint32_t id);
+
   const CallBlock& callBlock() const { return *callBlock_; }
   // The call block's memory, the same object each time. It stays readable here whatever becomes of the ArrayBuffer.
   Napi::Value callBlockArray(Napi::Env env);
@@ -85,6 +94,8 @@ class Context {
   std::unordered_set<Pending*> pending_;
   Isa isa_;
   int threads_;
+  std::unordered_map<uint32_t, std::shared_ptr<const Plan>> plans_;
+  uint32_t lastPlan_ = 0;
   size_t wantedBytes_ = 0;  // the most live bytes so far, less what was collected or trimmed since
   int64_t reportedBytes_ = 0;
 };

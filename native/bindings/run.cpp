@@ -1,35 +1,11 @@
 #include <cstring>
 
+#include "../core/no_exec.h"
 #include "bindings.h"
 #include "context.h"
 
 namespace anneal {
 namespace {
-
-// A check needs no services; asking for one from there is a mistake in the op.
-class NoExec final : public Exec {
- public:
-  int threads() const override { return 1; }
-  void parallelFor(int64_t, Body, void*) override { raise(Code::internal, "a check may not run tasks"); }
-  void* scratch(int, int, size_t) override { raise(Code::internal, "a check may not ask for scratch"); }
-};
-
-bool isIndex(double value) { return isInteger(value, 9007199254740991.0); }
-
-BufferRef resolve(Context& context, const Operand& operand, uint32_t i, BufferPool::Buffer*& owner) {
-  owner = nullptr;
-  if (operand.handle == 0) return {nullptr, 0};
-  if (!isIndex(operand.handle) || !isIndex(operand.byteOffset) || !isIndex(operand.byteLength))
-    raise(Code::argument, "expected operand %u to be three integers (handle, byteOffset, byteLength)", i);
-  BufferPool::Buffer& buffer = context.buffers().get(static_cast<BufferPool::Handle>(operand.handle));
-  const auto offset = static_cast<uint64_t>(operand.byteOffset);
-  const auto bytes = static_cast<uint64_t>(operand.byteLength);
-  if (offset > buffer.bytes || bytes > buffer.bytes - offset)
-    raise(Code::range, "expected operand %u within its buffer of %zu bytes, received %llu bytes at %llu", i,
-          buffer.bytes, static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(offset));
-  owner = &buffer;
-  return {buffer.block.data + offset, static_cast<size_t>(bytes)};
-}
 
 // What a call's operands are parts of; null where one is absent.
 struct Owners {
@@ -40,9 +16,7 @@ struct Owners {
 void fillRecord(Context& context, uint32_t id, const void* params, const Operand* operands, uint32_t nIn, uint32_t nOut,
                 OpRecord& record, Owners& owners) {
   const OpDef& def = opDef(id);
-  if (nIn < def.minIn || nIn > def.maxIn || nOut < def.minOut || nOut > def.maxOut || nIn + nOut > kMaxOperands)
-    raise(Code::argument, "expected %u to %u inputs and %u to %u outputs, received %u and %u", def.minIn, def.maxIn,
-          def.minOut, def.maxOut, nIn, nOut);
+  checkOperandCounts(def, nIn, nOut);
   record.kernel = kernel(context.isa(), id);
   record.op = id;
   record.paramBytes = def.paramBytes;
@@ -50,7 +24,7 @@ void fillRecord(Context& context, uint32_t id, const void* params, const Operand
   record.nOut = nOut;
   if (def.paramBytes > 0) std::memcpy(record.params(), params, def.paramBytes);
   BufferRef* const refs = record.operands();
-  for (uint32_t i = 0; i < nIn + nOut; ++i) refs[i] = resolve(context, operands[i], i, owners.of[i]);
+  for (uint32_t i = 0; i < nIn + nOut; ++i) refs[i] = context.resolve(operands[i], i, owners.of[i]);
   NoExec none;
   def.check(record.call(none));
 }

@@ -31,6 +31,8 @@ Queue::~Queue() {
   idle_.store(0, std::memory_order_seq_cst);
   wakeAll(idle_);
   thread_.join();
+  for (uint64_t next = completed(); next != submitted_; ++next)
+    if (const Record& dropped = ring_[next % kCapacity]; dropped.kind == Kind::plan) delete dropped.plan.run;
 }
 
 Queue::Record& Queue::claim() {
@@ -74,6 +76,21 @@ uint64_t Queue::push(const CopyRecord& record) {
   return publish();
 }
 
+uint64_t Queue::push(std::unique_ptr<PlanRun> run) {
+  Record& slot = claim();
+  slot.kind = Kind::plan;
+  new (&slot.plan) PlanRecord{run.release()};
+  return publish();
+}
+
+std::unique_ptr<PlanRun> Queue::idleRun() {
+  const std::lock_guard<std::mutex> lock(runsMutex_);
+  if (runs_.empty()) return std::make_unique<PlanRun>();
+  std::unique_ptr<PlanRun> run = std::move(runs_.back());
+  runs_.pop_back();
+  return run;
+}
+
 uint64_t Queue::push(const FenceRecord& record) {
   Record& slot = claim();
   slot.kind = Kind::fence;
@@ -114,16 +131,36 @@ void Queue::executeOp(const OpRecord& op, const Timing* timing) {
     if (timing == nullptr) op.kernel(call);
     else timeKernel(op.kernel, call, *timing);
   } catch (...) {
-    Failure failure = currentFailure(opDef(op.op).name);
-    const std::lock_guard<std::mutex> lock(failureMutex_);
-    if (!failure_) failure_ = std::move(failure);
+    fail(op.op);
   }
+}
+
+void Queue::executePlan(PlanRun* run) {
+  std::unique_ptr<PlanRun> owned(run);
+  for (const PlanOp& op : run->plan->ops) {
+    if (stopping_.load(std::memory_order_relaxed)) break;
+    try {
+      kernel(run->isa, op.op)(run->call(op, *pool_));
+    } catch (...) {
+      fail(op.op);
+    }
+  }
+  owned->plan.reset();
+  const std::lock_guard<std::mutex> lock(runsMutex_);
+  runs_.push_back(std::move(owned));
+}
+
+void Queue::fail(uint32_t op) {
+  Failure failure = currentFailure(opDef(op).name);
+  const std::lock_guard<std::mutex> lock(failureMutex_);
+  if (!failure_) failure_ = std::move(failure);
 }
 
 void Queue::execute(const Record& record) {
   switch (record.kind) {
     case Kind::op: executeOp(record.op, nullptr); break;
     case Kind::timed: executeOp(record.timed.op, &record.timed.timing); break;
+    case Kind::plan: executePlan(record.plan.run); break;
     case Kind::copy: std::memcpy(record.copy.to, record.copy.from, record.copy.bytes); break;
     case Kind::fence: record.fence.done(record.fence.context, record.fence.token, takeFailure()); break;
   }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <thread>
 
+#include "plan.h"
 #include "registry.h"
 #include "status.h"
 #include "thread_pool.h"
@@ -44,6 +45,11 @@ struct CopyRecord {
   size_t bytes;
 };
 
+// All ops of a plan, one after the other. Owns the run.
+struct PlanRecord {
+  PlanRun* run;
+};
+
 // Calls back on the queue thread, with the failure of the first op that failed since the last such record, if any.
 struct FenceRecord {
   void (*done)(void* context, void* token, std::optional<Failure> failure);
@@ -66,6 +72,9 @@ class Queue {
   // Each waits as nextOp() does and returns the record's sequence number.
   uint64_t push(const TimedRecord& record);
   uint64_t push(const CopyRecord& record);
+  uint64_t push(std::unique_ptr<PlanRun> run);
+  // A run of an earlier record that is done, or a new one.
+  std::unique_ptr<PlanRun> idleRun();
   uint64_t push(const FenceRecord& record);
 
   uint64_t completed() const { return completed_.load(std::memory_order_acquire); }
@@ -78,13 +87,14 @@ class Queue {
   void setThreads(int threads);            // waits for the queue to drain
 
  private:
-  enum class Kind : uint32_t { op, timed, copy, fence };
+  enum class Kind : uint32_t { op, timed, copy, plan, fence };
   struct Record {
     Kind kind;
     union {
       OpRecord op;
       TimedRecord timed;
       CopyRecord copy;
+      PlanRecord plan;
       FenceRecord fence;
     };
   };
@@ -96,6 +106,8 @@ class Queue {
   bool awaitRecords(uint64_t next);  // false: stop
   void execute(const Record& record);
   void executeOp(const OpRecord& op, const Timing* timing);
+  void executePlan(PlanRun* run);
+  void fail(uint32_t op);  // keeps the exception at hand, unless an earlier one is still to be told
 
   std::unique_ptr<Record[]> ring_;
   std::unique_ptr<ThreadPool> pool_;
@@ -110,6 +122,8 @@ class Queue {
   std::atomic<bool> stopping_{false};
   std::mutex failureMutex_;
   std::optional<Failure> failure_;
+  std::mutex runsMutex_;
+  std::vector<std::unique_ptr<PlanRun>> runs_;  // done
   std::thread thread_;
 };
 

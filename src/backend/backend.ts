@@ -37,6 +37,20 @@ export interface CallBlock {
   readonly operands: Float64Array;
 }
 
+/** An operand of a recorded op: a part of a slot's memory. */
+export interface PlanOperand {
+  readonly slot: number;
+  readonly byteOffset: number;
+  readonly bytes: number;
+}
+
+/** A recorded op; an absent operand is null. */
+export interface PlanOp {
+  readonly op: OpName;
+  readonly inputs: readonly (PlanOperand | null)[];
+  readonly outputs: readonly (PlanOperand | null)[];
+}
+
 export interface Backend {
   readonly name: DeviceName;
   /** A buffer of at least `bytes` bytes, contents undefined. @throws E_OOM */
@@ -55,6 +69,14 @@ export interface Backend {
   readonly block: CallBlock;
   /** Enqueues the call in `block` of the op with this id, its place in `opNames`. @throws whatever the op's check refuses */
   run(op: number, nIn: number, nOut: number): void;
+  /** Keeps a recorded list of ops on `slots` pieces of memory, and gives its id. */
+  planCreate(slots: number, ops: readonly PlanOp[]): number;
+  /**
+   * Enqueues every op of a plan. `bindings`: (handle, byteOffset, byteLength) of each slot; `params`: every op's parameter
+   * struct, each from a multiple of 8 bytes on. @throws E_DISPOSED, E_RANGE, whatever an op's check refuses
+   */
+  planRun(plan: number, bindings: Float64Array, params: Uint8Array): void;
+  planFree(plan: number): void;
   /**
    * Enqueues one op, to be executed `samples * inner` times, and gives the seconds of one execution for each sample, by the
    * device's own clock around the kernel. `operands` as in a call block. @throws E_RANGE for more than 2^24 executions;

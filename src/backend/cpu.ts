@@ -41,6 +41,15 @@ export function createCpuBackend(): Backend {
       head[2] = nOut;
       native.submit();
     },
+    planCreate(slots, ops) {
+      const heads = ops.flatMap(({ op, inputs, outputs }) => [ids.get(op) ?? -1, inputs.length, outputs.length]);
+      const operands = ops.flatMap(({ inputs, outputs }) =>
+        [...inputs, ...outputs].flatMap((each) => (each ? [each.slot, each.byteOffset, each.bytes] : [-1, 0, 0])),
+      );
+      return native.planCreate(slots, Uint32Array.from(heads), Float64Array.from(operands));
+    },
+    planRun: native.planRun,
+    planFree: native.planFree,
     time: (op, params, operands, nIn, nOut, { samples, inner, cold }) =>
       native.time(ids.get(op) ?? -1, params, operands, nIn, nOut, samples, inner, cold ? 1 : 0),
     sync: native.sync,

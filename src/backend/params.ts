@@ -1,13 +1,22 @@
 // The codec of an op's parameter struct: the same bytes serve as the C++ struct, the CUDA argument and the WGSL uniform.
 import { type OpName, opNames, type WordViews } from './backend.js';
+import { Scalar } from './scalar.js';
 
 export type ScalarType = 'u32' | 'i32' | 'f32';
 export type FieldSpec = ScalarType | readonly [ScalarType, number];
 
 /** Values for a struct's fields; a missing field is 0 and a short array is filled with 0. */
 export type FieldValues<F extends Record<string, FieldSpec>> = {
-  [K in keyof F]?: F[K] extends ScalarType ? number | boolean : ArrayLike<number>;
+  [K in keyof F]?: F[K] extends ScalarType ? number | boolean | Scalar : ArrayLike<number>;
 };
+
+/** A value, or what gives it each time it is needed. */
+export type Live<T> = T | (() => T);
+
+/** `fn` of a value, live if the value is. */
+export function mapLive<T, U>(value: Live<T>, fn: (value: T) => U): Live<U> {
+  return typeof value === 'function' ? () => fn((value as () => T)()) : fn(value);
+}
 
 /** Every field of a struct, as it was encoded. */
 export type DecodedValues<F extends Record<string, FieldSpec>> = {
@@ -59,7 +68,7 @@ export function struct<const F extends Record<string, FieldSpec>>(op: OpName, sp
       if (typeof value === 'number' && count === 1) {
         if (type === 'f32') f32[at++] = value;
         else i32[at++] = value;
-      } else if (typeof value !== 'object') {
+      } else if (typeof value !== 'object' || value instanceof Scalar) {
         if (type === 'f32') f32[at++] = Number(value ?? 0);
         else i32[at++] = Number(value ?? 0);
         for (let i = 1; i < count; i++) i32[at++] = 0;

@@ -1,4 +1,5 @@
 // What a model is made of: parameters by name, buffers by name, children by name, and a forward function.
+import type { Num } from '../backend/scalar.js';
 import { AnnealError } from '../errors.js';
 import { formatShape, type Shape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -9,7 +10,7 @@ export interface Mode {
   readonly training: boolean;
   /** Keys of the randomness of this pass: the same seed and step give the same masks. */
   readonly seed: number;
-  readonly step: number;
+  readonly step: Num;
 }
 
 export const evaluation: Mode = { training: false, seed: 0, step: 0 };

@@ -8,7 +8,8 @@
 // Checks that a user can get wrong (shapes, dtypes, ranges) belong in the op function, with the shapes in the message;
 // the addon's own check is the last net.
 import type { Backend, OpName } from '../backend/backend.js';
-import type { FieldSpec, FieldValues, ParamStruct } from '../backend/params.js';
+import type { FieldSpec, FieldValues, Live, ParamStruct } from '../backend/params.js';
+import { type AnyValues, recording } from '../backend/recorder.js';
 import { AnnealError } from '../errors.js';
 import type { DType } from '../tensor/dtype.js';
 import { formatShape } from '../tensor/shape.js';
@@ -63,7 +64,7 @@ export function encodeOperands(
 /** Enqueues one op on the device of its operands. Absent operands are null. @throws E_DISPOSED, E_DEVICE, E_SHAPE, ... */
 export function dispatch<F extends Record<string, FieldSpec>>(
   params: ParamStruct<F>,
-  values: FieldValues<F>,
+  values: Live<FieldValues<F>>,
   inputs: Operands,
   outputs: Operands,
 ): void {
@@ -71,8 +72,9 @@ export function dispatch<F extends Record<string, FieldSpec>>(
   const { block } = backend;
   placeAll(params.op, backend, inputs, block.operands, 0);
   placeAll(params.op, backend, outputs, block.operands, inputs.length);
-  params.write(values, block.params);
+  params.write(typeof values === 'function' ? values() : values, block.params);
   backend.run(params.id, inputs.length, outputs.length);
+  recording.by?.enqueued(params as unknown as ParamStruct, values as Live<AnyValues>, inputs, outputs);
 }
 
 /** @throws E_DTYPE unless the tensor has one of the dtypes */

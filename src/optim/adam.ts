@@ -44,24 +44,24 @@ function makeAdam(kind: string, options: AdamOptions, decoupled: boolean): Optim
     options,
     rule: {
       state: options.amsgrad ? ['m', 'v', 'vMax'] : ['m', 'v'],
-      launch({ count, lr, emaRate, gradScale, clipNorm }, on, [m, v, vMax]) {
+      launch(values, on, [m, v, vMax]) {
         if (m === undefined || v === undefined)
           throw new AnnealError('E_INTERNAL', `${kind}: expected two state buffers`);
-        const values = {
-          decoupled,
-          lr,
-          beta1,
-          beta1Rate: 1 - beta1,
-          beta2,
-          beta2Rate: 1 - beta2,
-          eps,
-          correction1: 1 - beta1 ** (count + 1),
-          correction2: Math.sqrt(1 - beta2 ** (count + 1)),
-          emaRate,
-          gradScale,
-          clipNorm,
+        const given = () => {
+          const { t: _, count, ...rest } = values();
+          return {
+            ...rest,
+            decoupled,
+            beta1,
+            beta1Rate: 1 - beta1,
+            beta2,
+            beta2Rate: 1 - beta2,
+            eps,
+            correction1: 1 - beta1 ** (count + 1),
+            correction2: Math.sqrt(1 - beta2 ** (count + 1)),
+          };
         };
-        launchAdam(values, { ...on, m, v, vMax: vMax ?? null });
+        launchAdam(given, { ...on, m, v, vMax: vMax ?? null });
       },
     },
   };

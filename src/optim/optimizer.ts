@@ -1,4 +1,6 @@
 // An optimizer: a spec bound to a model's parameters.
+import { effect, guard } from '../backend/recorder.js';
+import type { Num } from '../backend/scalar.js';
 import { AnnealError } from '../errors.js';
 import type { JsonValue } from '../io/json.js';
 import { fill } from '../ops/creation.js';
@@ -10,14 +12,14 @@ import { empty, type Tensor } from '../tensor/tensor.js';
 import { ParameterArena } from './arena.js';
 import { type Match, matches, type Treatment, treatments } from './groups.js';
 import { plain } from './plain.js';
-import type { OptimizerOptions, OptimizerSpec } from './spec.js';
+import type { OptimizerOptions, OptimizerSpec, StepValues } from './spec.js';
 import { decodeState, encodeState, type OptimizerState, type StateBuffers } from './state.js';
 
 export type { OptimizerSpec } from './spec.js';
 
 export interface StepOptions {
   /** Multiplies every gradient first: the reciprocal of a loss scale, or of the number of accumulated batches. Default 1. */
-  readonly gradScale?: number;
+  readonly gradScale?: Num;
 }
 
 export class Optimizer {
@@ -39,6 +41,8 @@ export class Optimizer {
   /** A norm the next step clips to; 0 for none. */
   #clipTo = 0;
   #count = 0;
+  /** Counts changes of what is frozen: a captured step holds for one. */
+  #treated = 0;
   #usingEma = false;
   #disposed = false;
 
@@ -91,17 +95,30 @@ export class Optimizer {
    * moments and EMA included. Schedules are asked for step t, by default the number of updates done. Adam's bias
    * correction counts updates of the optimizer, not of the parameter. @throws E_ARGUMENT inside `withEma`
    */
-  step(t: number = this.#count, { gradScale = 1 }: StepOptions = {}): void {
+  step(t?: Num, { gradScale = 1 }: StepOptions = {}): void {
     this.#checkUsable('step');
+    guard(() => this.#treated);
     const { options, rule } = this.spec;
     this.#gather();
     if (options.clipNorm !== undefined && this.#clipTo === 0) this.clipGradNorm(options.clipNorm);
     const clipNorm = this.#clipTo;
     this.#clipTo = 0;
-    this.#normScale = gradScale;
-    const emaRate = options.ema === undefined ? 0 : 1 - rateAt(options.ema.decay, t);
+    effect(() => {
+      this.#normScale = Number(gradScale);
+    });
+    const values = (): StepValues => {
+      const at = Number(t ?? this.#count);
+      return {
+        t: at,
+        count: this.#count,
+        lr: this.lr(at),
+        emaRate: options.ema === undefined ? 0 : 1 - rateAt(options.ema.decay, at),
+        gradScale: Number(gradScale),
+        clipNorm,
+      };
+    };
     rule.launch(
-      { t, count: this.#count, lr: this.lr(t), emaRate, gradScale, clipNorm },
+      values,
       {
         grads: this.arena.grads,
         segments: this.arena.table,
@@ -112,9 +129,11 @@ export class Optimizer {
       },
       this.#state,
     );
-    this.arena.params.storage.version++;
-    if (this.#ema) this.#ema.storage.version++;
-    this.#count++;
+    effect(() => {
+      this.arena.params.storage.version++;
+      if (this.#ema) this.#ema.storage.version++;
+      this.#count++;
+    });
   }
 
   /** Makes the gradient arena hold exactly this step's gradients, and the table say which segments have none. */
@@ -195,6 +214,7 @@ export class Optimizer {
       if (!treatment || !matches(match, name, parameter)) return;
       found = true;
       treatment.frozen = frozen;
+      this.#treated++;
       if (frozen) this.arena.detach(i);
       else if (parameter.gradSlot === null) this.arena.attach(i);
     });

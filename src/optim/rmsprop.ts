@@ -35,14 +35,15 @@ export function rmsprop(options: RmspropOptions): OptimizerSpec<RmspropOptions> 
     options,
     rule: {
       state,
-      launch({ t, lr, emaRate, gradScale, clipNorm }, on, buffers) {
+      launch(values, on, buffers) {
         const named = (name: string) => buffers[state.indexOf(name)] ?? null;
         const v = named('v');
         if (v === null) throw new AnnealError('E_INTERNAL', 'rmsprop: expected a state buffer');
-        launchRmsprop(
-          { lr, alpha, alphaRate: 1 - alpha, eps, momentum: rateAt(momentum, t), emaRate, gradScale, clipNorm },
-          { ...on, v, meanGrad: named('meanGrad'), momentum: named('momentum') },
-        );
+        const given = () => {
+          const { t, count: _, ...rest } = values();
+          return { ...rest, alpha, alphaRate: 1 - alpha, eps, momentum: rateAt(momentum, t) };
+        };
+        launchRmsprop(given, { ...on, v, meanGrad: named('meanGrad'), momentum: named('momentum') });
       },
     },
   };

@@ -35,18 +35,12 @@ export function sgd(options: SgdOptions): OptimizerSpec<SgdOptions> {
     options,
     rule: {
       state: momentum === 0 ? [] : ['momentum'],
-      launch({ t, count, lr, emaRate, gradScale, clipNorm }, on, [buffer]) {
-        const values = {
-          nesterov,
-          first: count === 0,
-          lr,
-          momentum: rateAt(momentum, t),
-          dampening,
-          emaRate,
-          gradScale,
-          clipNorm,
+      launch(values, on, [buffer]) {
+        const given = () => {
+          const { t, count, ...rest } = values();
+          return { ...rest, nesterov, first: count === 0, momentum: rateAt(momentum, t), dampening };
         };
-        sgdMomentumEma(values, { ...on, momentum: buffer ?? null });
+        sgdMomentumEma(given, { ...on, momentum: buffer ?? null });
       },
     },
   };

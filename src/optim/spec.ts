@@ -35,8 +35,11 @@ export interface StepValues {
 export interface UpdateRule {
   /** Names of the state buffers, as in state dicts. */
   readonly state: readonly string[];
-  /** Enqueues one update; `state[i]` is the buffer named by the i-th name above. */
-  launch(values: StepValues, on: ArenaOperands, state: readonly Tensor<'f32'>[]): void;
+  /**
+   * Enqueues one update; `state[i]` is the buffer named by the i-th name above. `values` is asked again for each replay of
+   * a captured step.
+   */
+  launch(values: () => StepValues, on: ArenaOperands, state: readonly Tensor<'f32'>[]): void;
 }
 
 /** A recipe for an optimizer, before it has seen a parameter: what `optim.sgd(...)` and its kin return. */

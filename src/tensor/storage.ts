@@ -1,5 +1,6 @@
 // Device memory shared by a tensor and its views, freed when the last of them lets go.
 import type { Backend, Handle } from '../backend/backend.js';
+import { recording } from '../backend/recorder.js';
 
 export class Storage {
   readonly backend: Backend;
@@ -13,11 +14,17 @@ export class Storage {
     this.backend = backend;
     this.handle = backend.alloc(bytes);
     this.bytes = bytes;
+    recording.by?.allocated(this);
   }
 
   /** Whether more than one tensor views it. */
   get shared(): boolean {
     return this.#references > 1;
+  }
+
+  /** Whether somebody still holds it. */
+  get live(): boolean {
+    return this.#references > 0;
   }
 
   retain(): this {

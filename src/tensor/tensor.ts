@@ -3,6 +3,7 @@
 import type { Node } from '../autograd/tape.js';
 import type { Backend, DeviceName } from '../backend/backend.js';
 import { backendOf, defaultDevice } from '../backend/device.js';
+import { recording } from '../backend/recorder.js';
 import { AnnealError } from '../errors.js';
 import { type DType, dtypeOf, type HostArray, hostArray, itemBytes, type TypedArrayOf } from './dtype.js';
 import { defineTensorTest, innermost, type Owner } from './scope.js';
@@ -136,6 +137,7 @@ export class Tensor<D extends DType = DType> {
 
   /** A copy of the values, once the ops that make them are done. Never blocks. @throws the failure of such an op */
   async data(): Promise<TypedArrayOf<D>> {
+    recording.by?.refuseRead('data');
     const { backend, handle } = this.storage;
     const buffer = await backend.read(handle, this.byteOffset, this.byteLength);
     return hostArray(this.dtype, buffer) as TypedArrayOf<D>;
@@ -143,6 +145,7 @@ export class Tensor<D extends DType = DType> {
 
   /** As `data()`, blocking this thread until the device is done. */
   dataSync(): TypedArrayOf<D> {
+    recording.by?.refuseRead('dataSync');
     const { backend, handle } = this.storage;
     return hostArray(this.dtype, backend.readSync(handle, this.byteOffset, this.byteLength)) as TypedArrayOf<D>;
   }
@@ -208,6 +211,7 @@ export class Tensor<D extends DType = DType> {
     }
     const { backend, handle } = this.storage;
     backend.write(handle, this.byteOffset, toHostArray(this.dtype, values));
+    recording.by?.written(this.storage);
     this.storage.version++;
   }
 

@@ -1,5 +1,5 @@
 // adam: one step of Adam, AdamW or AMSGrad over the flat arena, in place (kernels/adam/adam.h).
-import { type FieldValues, struct } from '../../backend/params.js';
+import { type FieldValues, type Live, mapLive, struct } from '../../backend/params.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { dispatch } from '../dispatch.js';
 import type { ArenaOperands } from '../sgd_momentum_ema/sgd_momentum_ema.js';
@@ -34,10 +34,10 @@ export interface AdamOperands extends ArenaOperands {
  * m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; p -= lr / correction1 * m / (sqrt(v) / correction2 + eps).
  * @throws E_SHAPE, E_ARGUMENT; E_RANGE from the queue for a bad segment table
  */
-export function adam(values: Omit<FieldValues<typeof fields>, 'n' | 'segments'>, on: AdamOperands): void {
+export function adam(values: Live<Omit<FieldValues<typeof fields>, 'n' | 'segments'>>, on: AdamOperands): void {
   dispatch(
     adamParams,
-    { ...values, n: on.params.size, segments: on.segments.size / 8 },
+    mapLive(values, (given) => ({ ...given, n: on.params.size, segments: on.segments.size / 8 })),
     [on.grads, on.segments, on.normSquared],
     [on.params, on.m, on.v, on.vMax, on.ema, on.stats],
   );

@@ -3,6 +3,7 @@
 import { record } from '../../autograd/tape.js';
 import type { DeviceName } from '../../backend/backend.js';
 import { type FieldValues, struct } from '../../backend/params.js';
+import type { Num } from '../../backend/scalar.js';
 import { AnnealError } from '../../errors.js';
 import { seedKey } from '../../random/philox.js';
 import type { Shape } from '../../tensor/shape.js';
@@ -43,7 +44,7 @@ export interface DrawOptions {
   /** Tells draws of one seed apart, e.g. by purpose: an integer in [0, 2^32). Default 0. */
   readonly stream?: number;
   /** Usually the step: an integer in [0, 2^32). Default 0. */
-  readonly counter?: number;
+  readonly counter?: Num;
 }
 
 export interface RandomOptions extends DrawOptions {
@@ -54,11 +55,11 @@ interface DrawKey {
   readonly seedLo: number;
   readonly seedHi: number;
   readonly stream: number;
-  readonly counter: number;
+  readonly counter: Num;
 }
 
 function drawKey(op: string, { seed, stream = 0, counter = 0 }: DrawOptions): DrawKey {
-  for (const [name, word] of Object.entries({ stream, counter })) {
+  for (const [name, word] of Object.entries({ stream, counter: Number(counter) })) {
     if (!Number.isInteger(word) || word < 0 || word >= 2 ** 32) {
       throw new AnnealError('E_ARGUMENT', `${op}: expected ${name} to be an integer in [0, 2^32), received ${word}`);
     }

@@ -1,5 +1,5 @@
 // rmsprop: one step of RMSprop over the flat arena, in place (kernels/rmsprop/rmsprop.h).
-import { type FieldValues, struct } from '../../backend/params.js';
+import { type FieldValues, type Live, mapLive, struct } from '../../backend/params.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { dispatch } from '../dispatch.js';
 import type { ArenaOperands } from '../sgd_momentum_ema/sgd_momentum_ema.js';
@@ -30,10 +30,10 @@ export interface RmspropOperands extends ArenaOperands {
  * v = alpha v + (1 - alpha) g^2; d = g / (sqrt(v - meanGrad^2) + eps); b = momentum b + d; p -= lr b.
  * @throws E_SHAPE, E_ARGUMENT; E_RANGE from the queue for a bad segment table
  */
-export function rmsprop(values: Omit<FieldValues<typeof fields>, 'n' | 'segments'>, on: RmspropOperands): void {
+export function rmsprop(values: Live<Omit<FieldValues<typeof fields>, 'n' | 'segments'>>, on: RmspropOperands): void {
   dispatch(
     rmspropParams,
-    { ...values, n: on.params.size, segments: on.segments.size / 8 },
+    mapLive(values, (given) => ({ ...given, n: on.params.size, segments: on.segments.size / 8 })),
     [on.grads, on.segments, on.normSquared],
     [on.params, on.v, on.meanGrad, on.momentum, on.ema, on.stats],
   );

@@ -1,5 +1,5 @@
 // sgd_momentum_ema: one SGD step over the flat arena, in place (kernels/sgd_momentum_ema/sgd_momentum_ema.h).
-import { type FieldValues, struct } from '../../backend/params.js';
+import { type FieldValues, type Live, mapLive, struct } from '../../backend/params.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { dispatch } from '../dispatch.js';
 
@@ -43,10 +43,13 @@ export interface SgdOperands extends ArenaOperands {
  * g = grad * gradScale + wd * p; v = first ? g : momentum * v + (1 - dampening) * g; d = nesterov ? g + momentum * v : v;
  * p -= lr * d; ema += emaRate * (p - ema). @throws E_SHAPE, E_ARGUMENT; E_RANGE from the queue for a bad segment table
  */
-export function sgdMomentumEma(values: Omit<FieldValues<typeof fields>, 'n' | 'segments'>, on: SgdOperands): void {
+export function sgdMomentumEma(
+  values: Live<Omit<FieldValues<typeof fields>, 'n' | 'segments'>>,
+  on: SgdOperands,
+): void {
   dispatch(
     sgdMomentumEmaParams,
-    { ...values, n: on.params.size, segments: on.segments.size / 8 },
+    mapLive(values, (given) => ({ ...given, n: on.params.size, segments: on.segments.size / 8 })),
     [on.grads, on.segments, on.normSquared],
     [on.params, on.momentum, on.ema, on.stats],
   );
