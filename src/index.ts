@@ -7,6 +7,7 @@ import './ops/methods.js';
 
 export * as autograd from './autograd/index.js';
 export type { BenchLimits, BenchMachine, BenchReport, BenchResult, PeerFigure } from './bench/report.js';
+export { type Captured, type CaptureOptions, capture, type PlanInfo, Scalar } from './capture/index.js';
 export * as data from './data/index.js';
 export * as device from './device.js';
 export { AnnealError, type ErrorCode } from './errors.js';

@@ -3,9 +3,10 @@ import { AnnealError } from '../errors.js';
 import { onesLike, zerosLike } from '../ops/creation.js';
 import { add, addInto } from '../ops/elementwise/elementwise.js';
 import { copyInto } from '../ops/strided_copy/strided_copy.js';
+import { effect, guard, recording } from '../tensor/recorder.js';
 import { innermost, keep, scope } from '../tensor/scope.js';
 import { formatShape, sameShape } from '../tensor/shape.js';
-import { empty, type Tensor } from '../tensor/tensor.js';
+import { empty, Tensor } from '../tensor/tensor.js';
 import { checkGradients, enableGrad, type Node, noGrad, ruleOf } from './tape.js';
 
 export interface BackwardOptions {
@@ -48,7 +49,9 @@ function asGradient(op: string, tensor: Tensor): Gradient {
 /** Where a leaf's first gradient may be written at once: its slot in an optimizer's arena. */
 function placeFor(node: Node, i: number): Gradient | null {
   const input = node.inputs[i];
-  if (!input || node.parents[i] || input.gradSlot === null || input.grad !== null) return null;
+  if (!input || node.parents[i] || input.gradSlot === null) return null;
+  guardGradient(input);
+  if (input.grad !== null) return null;
   return node.inputs.indexOf(input) === node.inputs.lastIndexOf(input) ? input.gradSlot : null;
 }
 
@@ -181,23 +184,52 @@ function own(gradient: Gradient): Gradient {
   return copy;
 }
 
+/** A leaf from outside of what is being captured. */
+const outlives = (leaf: Tensor): boolean => recording.by !== null && !recording.by.made(leaf.storage);
+
+/** What is done with a leaf's gradient depends on whether it has one, and on where it goes. */
+function guardGradient(leaf: Tensor): void {
+  if (!outlives(leaf)) return;
+  guard(() => (leaf.grad === null || leaf.grad.disposed ? null : leaf.grad.storage), leaf);
+  guard(() => leaf.gradSlot);
+}
+
+/** Makes a gradient, which the leaf takes possession of, its `grad`. */
+function give(leaf: Tensor, gradient: Gradient): void {
+  if (!outlives(leaf)) {
+    leaf.grad = keep(gradient);
+    return;
+  }
+  if (gradient.node !== null)
+    recording.by?.refuse('leaves no graph behind', `one that gives ${leaf} a gradient with createGraph`);
+  // Each replay writes the same memory, of which the leaf then has a tensor again.
+  const { storage, offset, shape } = gradient;
+  effect(leaf, () => {
+    leaf.grad = keep(new Tensor(storage.retain(), offset, shape, 'f32'));
+  });
+  gradient.dispose();
+}
+
 /** Adds a gradient to a leaf's `grad`, of which the leaf takes possession, or to its slot in an optimizer's arena. */
-function accumulate(tensor: Tensor, gradient: Gradient, createGraph: boolean): void {
-  if (gradient === tensor.gradSlot) {
-    tensor.grad = gradient;
-  } else if (tensor.gradSlot !== null) {
-    if (tensor.grad === null) copyInto(tensor.gradSlot, gradient);
-    else addInto(tensor.gradSlot, gradient);
-    tensor.grad = tensor.gradSlot;
-    gradient.dispose();
-  } else if (tensor.grad === null) {
-    tensor.grad = keep(createGraph ? gradient : own(gradient));
-  } else if (createGraph || tensor.grad.node !== null || tensor.grad.storage.shared) {
-    // Others see its memory: a graph, or a view that somebody took.
-    const { grad } = tensor;
-    tensor.grad = keep(asGradient('add', createGraph ? add(grad, gradient) : noGrad(() => add(grad, gradient))));
+function accumulate(leaf: Tensor, gradient: Gradient, createGraph: boolean): void {
+  guardGradient(leaf);
+  const { grad, gradSlot } = leaf;
+  if (gradSlot !== null) {
+    if (gradient !== gradSlot) {
+      if (grad === null) copyInto(gradSlot, gradient);
+      else addInto(gradSlot, gradient);
+      gradient.dispose();
+    }
+    effect(leaf, () => {
+      leaf.grad = gradSlot;
+    });
+  } else if (grad === null) {
+    give(leaf, createGraph ? gradient : own(gradient));
+  } else if (createGraph || grad.node !== null || (grad.storage.shared && !outlives(leaf))) {
+    // Others see its memory: a graph, or a view that somebody took. (Of a captured one, the plan that wrote it has a share.)
+    give(leaf, asGradient('add', createGraph ? add(grad, gradient) : noGrad(() => add(grad, gradient))));
   } else {
-    addInto(tensor.grad, gradient);
+    addInto(grad, gradient);
     gradient.dispose();
   }
 }

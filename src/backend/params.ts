@@ -1,6 +1,7 @@
 // The codec of an op's parameter struct: the same bytes serve as the C++ struct, the CUDA argument and the WGSL uniform.
+
+import { Scalar } from '../scalar.js';
 import { type OpName, opNames, type WordViews } from './backend.js';
-import { Scalar } from './scalar.js';
 
 export type ScalarType = 'u32' | 'i32' | 'f32';
 export type FieldSpec = ScalarType | readonly [ScalarType, number];

@@ -1,65 +1,343 @@
 // capture(fn): runs a function of tensors once, and from then on replays what it enqueued by one call.
-import { recording } from '../backend/recorder.js';
-import { Scalar } from '../backend/scalar.js';
+import { gradEnabled } from '../autograd/tape.js';
+import type { Backend } from '../backend/backend.js';
+import { backendOf, defaultDevice } from '../backend/device.js';
 import { AnnealError } from '../errors.js';
+import { type Num, Scalar } from '../scalar.js';
+import { itemBytes } from '../tensor/dtype.js';
+import { recording } from '../tensor/recorder.js';
 import { scope } from '../tensor/scope.js';
+import { formatShape } from '../tensor/shape.js';
 import type { Storage } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
-import { explain } from './explain.js';
-import { Plan, type PlanMemory } from './plan.js';
+import { explainPlan } from './explain.js';
+import { type InputPlace, Plan, type PlanMemory, Resources } from './plan.js';
 import { Recording } from './recording.js';
 
-/** A tensor, or tensors within arrays and plain objects; other values are the same in every replay. */
-export type Tree = unknown;
-
+/** Tensors by name. */
 export type Inputs = Readonly<Record<string, Tensor>>;
-export type ScalarValues = Readonly<Record<string, number>>;
-export type Scalars<S extends ScalarValues> = { readonly [K in keyof S]: Scalar };
+/** Numbers by name, as a captured function sees them. */
+export type Scalars = Readonly<Record<string, Scalar>>;
+/** What a call gives for them. */
+export type ScalarValues<S extends Scalars> = { readonly [K in keyof S]: Num };
 
 export interface CaptureOptions {
-  /** Plans that are kept, one for each set of input shapes; the one not used for longest goes first. Default 8. */
+  /**
+   * Plans that are kept: one for each set of shapes and each state of the host that the function has met. The one not used
+   * for longest goes first. Default 8.
+   */
   readonly plans?: number;
 }
 
 export interface PlanInfo extends PlanMemory {
-  /** Name, dtype and shape of each input. */
+  /** Name, dtype and shape of each input, in the order given. */
   readonly inputs: string;
   readonly ops: number;
 }
 
-/** A captured function. Call it as the function itself; dispose it when done. */
-export interface Captured<I extends Inputs, S extends ScalarValues, R> extends Disposable {
-  (inputs: I, scalars?: S): R;
+/** A captured function: call it as the function itself, dispose it when done. */
+export interface Captured<I extends Inputs, S extends Scalars, R> extends Disposable {
+  (inputs: I, ...scalars: keyof S extends never ? [] : [ScalarValues<S>]): R;
+  /** The one used last first. */
   readonly plans: readonly PlanInfo[];
-  /** The ops, buffers, bytes and flops of each plan, for people. */
+  /** Ops, memory, bytes and flops of each plan, for people. */
   explain(): string;
   dispose(): void;
 }
 
+/** What an input was when the function ran on it: a plan is for inputs that are the same in this. */
+interface InputLook extends InputPlace {
+  readonly dtype: Tensor['dtype'];
+  readonly shape: Tensor['shape'];
+  readonly requiresGrad: boolean;
+}
+
 interface Entry {
   readonly plan: Plan;
-  /** The function's result as it was recorded. */
-  readonly result: Tree;
+  readonly names: readonly string[];
+  readonly looks: readonly InputLook[];
+  readonly gradEnabled: boolean;
+  /** The function's result, with a Place for each tensor. */
+  readonly result: unknown;
+}
+
+/** Where a tensor of the result lies. */
+class Place {
+  constructor(
+    readonly storage: Storage,
+    /** The input it is a part of, or -1. */
+    readonly input: number,
+    /** Elements from the start of the storage, or of the input. */
+    readonly offset: number,
+    readonly shape: Tensor['shape'],
+    readonly dtype: Tensor['dtype'],
+  ) {}
 }
 
 const DEFAULT_PLANS = 8;
 
-/** Rebuilds a result with each tensor replaced. */
-function mapTensors(value: Tree, replace: (tensor: Tensor) => Tensor): Tree {
-  if (value instanceof Tensor) return replace(value);
-  if (Array.isArray(value)) return value.map((item) => mapTensors(item, replace));
-  if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype)
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapTensors(item, replace)]));
+/** Rebuilds a value with the leaves of one kind replaced, within arrays and plain objects. */
+function mapLeaves<T>(value: unknown, isLeaf: (value: unknown) => value is T, replace: (leaf: T) => unknown): unknown {
+  if (isLeaf(value)) return replace(value);
+  if (Array.isArray(value)) return value.map((item) => mapLeaves(item, isLeaf, replace));
+  if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapLeaves(item, isLeaf, replace)]));
+  }
   return value;
 }
 
-/** Where a result lies, without keeping its memory. */
-class Place {
-  constructor(
-    readonly storage: Storage,
-    readonly tensor: Pick<Tensor, 'offset' | 'shape' | 'dtype'>,
-  ) {}
+const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
+const isPlace = (value: unknown): value is Place => value instanceof Place;
+
+function overlap(a: InputPlace, b: InputPlace): boolean {
+  return (
+    a.storage === b.storage && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength
+  );
 }
 
-const keyOf = (names: readonly string[], tensors: readonly Tensor[]): string =>
-  names.map((name, i) => `${name}: ${tensors[i]?.dtype} [${tensors[i]?.shape.join(',')}]`).join(', ');
+/** Whether a plan for inputs that looked so serves these. */
+function alike(looks: readonly InputLook[], inputs: readonly Tensor[]): boolean {
+  for (let i = 0; i < looks.length; i++) {
+    const look = looks[i];
+    const input = inputs[i];
+    if (!look || !input || look.dtype !== input.dtype || look.requiresGrad !== input.requiresGrad) return false;
+    if (look.shape.length !== input.shape.length) return false;
+    for (let d = 0; d < look.shape.length; d++) if (look.shape[d] !== input.shape[d]) return false;
+    // Which inputs share memory decides which of them an op reads.
+    for (let j = 0; j < i; j++) {
+      const [earlierLook, earlier] = [looks[j], inputs[j]];
+      if (earlierLook && earlier && overlap(earlierLook, look) !== overlap(earlier, input)) return false;
+    }
+  }
+  return true;
+}
+
+// The last net: a captured function that nobody disposed.
+const finalizers = new FinalizationRegistry<{ resources: Resources | null }>(({ resources }) =>
+  resources?.release(true),
+);
+
+/** The plans of one captured function. */
+class Plans<I extends Inputs, S extends Scalars, R> {
+  readonly #fn: (inputs: I, scalars: S) => R;
+  readonly #limit: number;
+  /** The one used last first. */
+  readonly entries: Entry[] = [];
+  /** What the finalizer has: nothing that leads back to the captured function. */
+  readonly held: { resources: Resources | null } = { resources: null };
+  #scalars: Record<string, Scalar> | null = null;
+  #disposed = false;
+
+  constructor(fn: (inputs: I, scalars: S) => R, limit: number) {
+    this.#fn = fn;
+    this.#limit = limit;
+  }
+
+  call(inputs: I, scalars: ScalarValues<S>): R {
+    if (this.#disposed)
+      throw new AnnealError('E_DISPOSED', 'capture: expected a live captured function, received one that was disposed');
+    // Within another capture it is a part of that one.
+    if (recording.by !== null) return this.#fn(inputs, inner(scalars) as unknown as S);
+    const names = Object.keys(inputs);
+    const tensors = names.map((name) => inputs[name] as Tensor);
+    const bound = this.#bind(scalars);
+    const at = this.entries.findIndex(
+      (entry) =>
+        entry.gradEnabled === gradEnabled() &&
+        entry.names.length === names.length &&
+        entry.names.every((name, i) => name === names[i]) &&
+        alike(entry.looks, tensors) &&
+        entry.plan.valid,
+    );
+    const entry = this.entries[at];
+    if (entry === undefined) return this.#record(inputs, names, tensors, bound);
+    if (at > 0) this.entries.unshift(...this.entries.splice(at, 1));
+    return this.#replay(entry, tensors);
+  }
+
+  #bind(values: ScalarValues<S>): S {
+    const names = Object.keys(values);
+    this.#scalars ??= Object.fromEntries(names.map((name) => [name, new Scalar(name, 0)]));
+    const scalars = this.#scalars;
+    const known = Object.keys(scalars);
+    if (known.length !== names.length || names.some((name) => !(name in scalars))) {
+      throw new AnnealError(
+        'E_ARGUMENT',
+        `capture: expected the scalars of the first call [${known.join(', ')}], received [${names.join(', ')}]`,
+      );
+    }
+    for (const name of names) {
+      const value = Number(values[name]);
+      const scalar = scalars[name];
+      if (Number.isNaN(value) || scalar === undefined)
+        throw new AnnealError('E_ARGUMENT', `capture: expected ${name} to be a number, received ${values[name]}`);
+      scalar.value = value;
+    }
+    return scalars as unknown as S;
+  }
+
+  #record(inputs: I, names: readonly string[], tensors: readonly Tensor[], scalars: S): R {
+    const looks = tensors.map(lookOf);
+    const recorder = new Recording(tensors);
+    let result: R;
+    try {
+      recording.by = recorder;
+      try {
+        result = scope(() => detached(this.#fn(inputs, scalars)) as R);
+      } finally {
+        recording.by = null;
+      }
+      if (recorder.refused !== null) {
+        mapLeaves(result, isTensor, (tensor) => tensor.dispose());
+        throw recorder.refused;
+      }
+    } catch (error) {
+      recorder.release();
+      throw error;
+    }
+    const results = new Set<Storage>();
+    const template = mapLeaves(result, isTensor, (tensor) => {
+      results.add(tensor.storage);
+      return placeOf(tensor, looks);
+    });
+    try {
+      const resources = this.#resourcesOn(deviceOf(recorder, tensors));
+      const plan = new Plan({ recording: recorder, ops: recorder.ops, inputs: looks, results, resources });
+      this.entries.unshift({ plan, names, looks, gradEnabled: gradEnabled(), result: template });
+    } catch (error) {
+      recorder.release();
+      mapLeaves(result, isTensor, (tensor) => tensor.dispose());
+      throw error;
+    }
+    for (const dropped of this.entries.splice(this.#limit)) dropped.plan[Symbol.dispose]();
+    return result;
+  }
+
+  #resourcesOn(backend: Backend): Resources {
+    const { held } = this;
+    if (held.resources?.backend !== backend) {
+      for (const entry of this.entries.splice(0)) entry.plan[Symbol.dispose]();
+      held.resources?.release();
+      held.resources = new Resources(backend);
+    }
+    return held.resources;
+  }
+
+  #replay({ plan, result }: Entry, inputs: readonly Tensor[]): R {
+    const fresh = plan.run(inputs);
+    const replaced = mapLeaves(result, isPlace, ({ storage, input, offset, shape, dtype }) => {
+      const from = inputs[input];
+      if (from !== undefined) return new Tensor(from.storage.retain(), from.offset + offset, shape, dtype);
+      return new Tensor((fresh.get(storage) ?? storage).retain(), offset, shape, dtype);
+    });
+    for (const storage of fresh.values()) storage.release();
+    return replaced as R;
+  }
+
+  explain(): string {
+    return this.entries.map(({ plan, looks, names }) => explainPlan(plan, describe(names, looks))).join('\n\n');
+  }
+
+  get infos(): PlanInfo[] {
+    return this.entries.map(({ plan, looks, names }) => ({
+      ...plan.memory,
+      inputs: describe(names, looks),
+      ops: plan.ops.length,
+    }));
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const { plan } of this.entries.splice(0)) plan[Symbol.dispose]();
+    this.held.resources?.release();
+    this.held.resources = null;
+  }
+}
+
+/** @throws E_DEVICE unless it is one */
+function deviceOf({ ops }: Recording, inputs: readonly Tensor[]): Backend {
+  const used = ops.flatMap(({ outputs }) => outputs.flatMap((operand) => operand?.storage.backend ?? []));
+  const backend = used[0] ?? inputs[0]?.storage.backend ?? backendOf(defaultDevice());
+  const other = used.find((each) => each !== backend);
+  if (other !== undefined) {
+    throw new AnnealError(
+      'E_DEVICE',
+      `capture: expected a function on one device, received one that uses ${backend.name} and ${other.name}`,
+    );
+  }
+  return backend;
+}
+
+/** Scalars for a function that runs within another capture: the outer ones are as alive as they were. */
+function inner(values: Readonly<Record<string, Num>>): Scalars {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, value instanceof Scalar ? value : new Scalar(name, value)]),
+  );
+}
+
+/** Views of the tensors of a result, off the tape: what a replay gives too. */
+function detached(result: unknown): unknown {
+  if (result instanceof Promise) return result; // refused by the scope
+  return mapLeaves(result, isTensor, (tensor) => tensor.detach());
+}
+
+function lookOf({ storage, byteOffset, byteLength, dtype, shape, requiresGrad }: Tensor): InputLook {
+  return { storage, byteOffset, byteLength, dtype, shape, requiresGrad };
+}
+
+function placeOf(tensor: Tensor, looks: readonly InputLook[]): Place {
+  const { storage, offset, shape, dtype } = tensor;
+  const input = looks.findIndex(
+    (look) =>
+      look.storage === storage &&
+      tensor.byteOffset >= look.byteOffset &&
+      tensor.byteOffset + tensor.byteLength <= look.byteOffset + look.byteLength,
+  );
+  const start = (looks[input]?.byteOffset ?? 0) / itemBytes(dtype);
+  return new Place(storage, input, offset - start, shape, dtype);
+}
+
+function describe(names: readonly string[], looks: readonly InputLook[]): string {
+  return names.map((name, i) => `${name}: ${looks[i]?.dtype} ${formatShape(looks[i]?.shape ?? [])}`).join(', ');
+}
+
+/**
+ * A function of named tensors and named numbers that runs `fn` once for each set of shapes, recording the ops it enqueues,
+ * and from then on replays them by one call: the same results, bit for bit, without what JavaScript costs for each op.
+ *
+ *   const step = capture(({ x, y }, { t }) => {
+ *     const loss = ops.softmaxCrossEntropy(model.forward(x, { training: true, seed: 0, step: t }), y);
+ *     optimizer.zeroGrad();
+ *     autograd.backward(loss);
+ *     optimizer.step(t);
+ *     return { loss };
+ *   });
+ *   const { loss } = step({ x, y }, { t: 0 });
+ *
+ * In a replay the inputs are new; a number from outside that `fn` sees, also as a random counter, is that of the recording
+ * unless it is one of the scalars. The optimizer's schedules and counts go on as they would. Tensors in the result (within
+ * arrays and plain objects) are new each time and off the tape; everything else in it is that of the recording. Gradients
+ * go to an optimizer's arena or come from `grad()`. `fn` may not read values, and must enqueue the same ops each time: what
+ * decides on the host what it enqueues is of the recording, except for frozen parameters, gradients that are there or not,
+ * averaged weights that are swapped in and `noGrad`, which are watched and lead to another plan.
+ *
+ * @throws E_ARGUMENT when `fn` reads a value, writes host values to a tensor from outside, or is asynchronous
+ */
+export function capture<I extends Inputs, R, S extends Scalars = Record<never, never>>(
+  fn: (inputs: I, scalars: S) => R,
+  { plans: limit = DEFAULT_PLANS }: CaptureOptions = {},
+): Captured<I, S, R> {
+  if (!Number.isInteger(limit) || limit < 1)
+    throw new AnnealError('E_ARGUMENT', `capture: expected plans to be an integer of at least 1, received ${limit}`);
+  const plans = new Plans(fn, limit);
+  const call = (inputs: I, scalars = {} as ScalarValues<S>): R => plans.call(inputs, scalars);
+  const captured = Object.defineProperties(call, {
+    plans: { get: () => plans.infos, enumerable: true },
+    explain: { value: () => plans.explain() },
+    dispose: { value: () => plans.dispose() },
+    [Symbol.dispose]: { value: () => plans.dispose() },
+  }) as unknown as Captured<I, S, R>;
+  finalizers.register(captured, plans.held);
+  return captured;
+}

@@ -1,16 +1,59 @@
 // A recording made ready to be replayed: memory for everything the function made on the way, and the ops with the device.
 import type { Backend, PlanOp, WordViews } from '../backend/backend.js';
-import { AnnealError } from '../errors.js';
 import { Storage } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { type Lifetime, place } from './placement.js';
-import type { RecordedOp, RecordedOperand, Recording } from './recording.js';
+import type { Action, RecordedOp, RecordedOperand, Recording } from './recording.js';
+
+/** What one plan holds beyond JavaScript's own memory. */
+interface Holding {
+  readonly id: number;
+  readonly storages: readonly Storage[];
+}
+
+/**
+ * What the plans of one captured function hold on a device: the plans themselves, the storages they retain, and one arena
+ * for the temporaries of all, since the queue runs them one after the other.
+ */
+export class Resources {
+  readonly #holdings = new Set<Holding>();
+  #arena: Storage | null = null;
+
+  constructor(readonly backend: Backend) {}
+
+  /** An arena of at least so many bytes, with undefined contents. */
+  reserve(bytes: number): Storage {
+    const held = this.#arena;
+    if (held !== null && held.bytes >= bytes) return held;
+    held?.release();
+    this.#arena = null;
+    this.#arena = new Storage(this.backend, bytes);
+    return this.#arena;
+  }
+
+  add(holding: Holding): void {
+    this.#holdings.add(holding);
+  }
+
+  drop(holding: Holding, collected = false): void {
+    if (!this.#holdings.delete(holding)) return;
+    this.backend.planFree(holding.id);
+    for (const storage of holding.storages) storage.release(collected);
+  }
+
+  /** `collected`: by the garbage collector's finalizer. */
+  release(collected = false): void {
+    for (const holding of [...this.#holdings]) this.drop(holding, collected);
+    this.#arena?.release(collected);
+    this.#arena = null;
+  }
+}
 
 /** What a slot of the plan is bound to. */
 type Slot =
+  | { readonly kind: 'arena' }
   | { readonly kind: 'input'; readonly index: number }
   | { readonly kind: 'result'; readonly storage: Storage }
-  | { readonly kind: 'arena' }
   /** Memory from outside: parameters, optimizer state, constants. */
   | { readonly kind: 'fixed'; readonly storage: Storage };
 
@@ -28,101 +71,134 @@ const wordsAt = (bytes: Uint8Array, at: number, length: number): WordViews => ({
   f32: new Float32Array(bytes.buffer, at, length / 4),
 });
 
-function lifetimesOf(ops: readonly RecordedOp[], temporaries: ReadonlyMap<Storage, number>): Lifetime[] {
-  const lifetimes: Lifetime[] = [...temporaries.keys()].map(({ bytes }) => ({ bytes, first: ops.length, last: -1 }));
+/** How long each temporary is needed, as indices of ops. */
+function lifetimesOf(ops: readonly RecordedOp[], temporaries: ReadonlySet<Storage>): Map<Storage, Lifetime> {
+  const lifetimes = new Map<Storage, Lifetime>();
   ops.forEach(({ inputs, outputs }, at) => {
     for (const operand of [...inputs, ...outputs]) {
-      const i = operand && temporaries.get(operand.storage);
-      const known = typeof i === 'number' ? lifetimes[i] : undefined;
-      if (typeof i === 'number' && known)
-        lifetimes[i] = { bytes: known.bytes, first: Math.min(known.first, at), last: Math.max(known.last, at) };
+      if (operand === null || !temporaries.has(operand.storage)) continue;
+      const first = lifetimes.get(operand.storage)?.first ?? at;
+      lifetimes.set(operand.storage, { bytes: operand.storage.bytes, first, last: at });
     }
   });
   return lifetimes;
+}
+
+function within({ storage, byteOffset, bytes }: RecordedOperand, tensor: InputPlace): boolean {
+  return (
+    storage === tensor.storage &&
+    byteOffset >= tensor.byteOffset &&
+    byteOffset + bytes <= tensor.byteOffset + tensor.byteLength
+  );
+}
+
+/** Where an input was when the function ran. */
+export type InputPlace = Pick<Tensor, 'storage' | 'byteOffset' | 'byteLength'>;
+
+/** What a plan is made of. */
+export interface PlanParts {
+  readonly recording: Recording;
+  /** The ops to run: the recorded ones, after the passes. */
+  readonly ops: readonly RecordedOp[];
+  readonly inputs: readonly InputPlace[];
+  /** The storages that the function's results lie in. */
+  readonly results: ReadonlySet<Storage>;
+  readonly resources: Resources;
 }
 
 export class Plan implements Disposable {
   readonly memory: PlanMemory;
   readonly ops: readonly RecordedOp[];
   readonly #recording: Recording;
-  readonly #backend: Backend;
-  readonly #id: number;
+  readonly #resources: Resources;
+  readonly #holding: Holding;
   readonly #slots: readonly Slot[];
   readonly #bindings: Float64Array;
   readonly #params: Uint8Array;
-  /** By op: where its parameters are written anew. */
-  readonly #words: readonly WordViews[];
-  readonly #arena: Storage;
-  /** Made by the function and kept by somebody beyond it: written in each replay. */
-  readonly #kept: readonly Storage[];
-  /** By result storage: its slot. */
-  readonly #results = new Map<Storage, number>();
-  #disposed = false;
+  /** Where each op's parameters are written anew. */
+  readonly #words = new Map<RecordedOp, WordViews>();
+  readonly #actions: readonly Action[];
+  readonly #planned: ReadonlyMap<RecordedOp, PlanOp>;
+  /** From outside, and written in each replay. */
+  readonly #written: readonly Storage[];
 
-  /** `inputs` as they were when it was recorded; `results`: the storages that the function's results lie in. */
-  constructor(backend: Backend, recording: Recording, inputs: readonly Tensor[], results: ReadonlySet<Storage>) {
-    this.#backend = backend;
+  constructor({ recording, ops, inputs, results, resources }: PlanParts) {
     this.#recording = recording;
-    this.ops = recording.ops;
-    const fresh = [...recording.made].filter((storage) => !recording.constants.has(storage));
-    this.#kept = fresh.filter((storage) => storage.live && !results.has(storage)).map((storage) => storage.retain());
-    const temporaries = new Map(fresh.filter((storage) => !storage.live).map((storage, i) => [storage, i]));
-    const lifetimes = lifetimesOf(recording.ops, temporaries);
-    const { offsets, bytes } = place(lifetimes);
+    this.#resources = resources;
+    this.ops = ops;
+    const variable = [...recording.storages].filter((storage) => !recording.constants.has(storage));
+    const temporaries = new Set(variable.filter((storage) => !storage.live && !results.has(storage)));
+    const lifetimes = lifetimesOf(ops, temporaries);
+    const { offsets, bytes } = place([...lifetimes.values()]);
+    const offsetOf = new Map([...lifetimes.keys()].map((storage, i) => [storage, offsets[i] ?? 0]));
+    this.memory = {
+      arenaBytes: bytes,
+      temporaryBytes: [...lifetimes.values()].reduce((sum, lifetime) => sum + lifetime.bytes, 0),
+      temporaries: lifetimes.size,
+    };
 
     const slots: Slot[] = [{ kind: 'arena' }, ...inputs.map((_, index) => ({ kind: 'input' as const, index }))];
-    const fixed = new Map<Storage, number>();
-    const slotOf = (operand: RecordedOperand): { slot: number; byteOffset: number } => {
-      const { storage, byteOffset } = operand;
-      const temporary = temporaries.get(storage);
-      if (temporary !== undefined) return { slot: 0, byteOffset: byteOffset + (offsets[temporary] ?? 0) };
-      const input = inputs.findIndex((each) => each.storage === storage && within(operand, each));
-      if (input >= 0) return { slot: 1 + input, byteOffset: byteOffset - (inputs[input]?.byteOffset ?? 0) };
-      const known = fixed.get(storage);
-      if (known !== undefined) return { slot: known, byteOffset };
-      const isResult = results.has(storage) && recording.made.has(storage) && !recording.constants.has(storage);
-      const slot = slots.push(isResult ? { kind: 'result', storage } : { kind: 'fixed', storage }) - 1;
-      if (isResult) this.#results.set(storage, slot);
-      fixed.set(storage, slot);
-      return { slot, byteOffset };
+    const slotOf = new Map<Storage, number>();
+    const planned = (operand: RecordedOperand | null): PlanOp['inputs'][number] => {
+      if (operand === null) return null;
+      const { storage, byteOffset, bytes } = operand;
+      const temporary = offsetOf.get(storage);
+      if (temporary !== undefined) return { slot: 0, byteOffset: temporary + byteOffset, bytes };
+      const input = inputs.findIndex((each) => within(operand, each));
+      if (input >= 0) return { slot: 1 + input, byteOffset: byteOffset - (inputs[input]?.byteOffset ?? 0), bytes };
+      let slot = slotOf.get(storage);
+      if (slot === undefined) {
+        const kind = results.has(storage) && recording.made(storage) && !recording.constants.has(storage);
+        slot = slots.push({ kind: kind ? 'result' : 'fixed', storage }) - 1;
+        slotOf.set(storage, slot);
+      }
+      return { slot, byteOffset, bytes };
     };
-    const planned = (operands: readonly (RecordedOperand | null)[]) =>
-      operands.map((operand) => operand && { ...slotOf(operand), bytes: operand.bytes });
-    const ops: PlanOp[] = recording.ops.map(({ op, inputs: from, outputs: to }) => ({
+    const planOps = ops.map(({ op, inputs: from, outputs: to }) => ({
       op,
-      inputs: planned(from),
-      outputs: planned(to),
+      inputs: from.map(planned),
+      outputs: to.map(planned),
     }));
-
-    let at = 0;
-    const starts = recording.ops.map(({ struct }) => {
-      const start = at;
-      at += Math.ceil(struct.bytes / 8) * 8;
-      return start;
-    });
-    this.#params = new Uint8Array(at);
-    recording.ops.forEach(({ params }, i) => void this.#params.set(params, starts[i]));
-    this.#words = recording.ops.map(({ struct }, i) => wordsAt(this.#params, starts[i] ?? 0, struct.bytes));
-
-    this.#arena = new Storage(backend, bytes);
+    this.#planned = new Map(ops.map((op, i) => [op, planOps[i] as PlanOp]));
     this.#slots = slots;
     this.#bindings = new Float64Array(3 * slots.length);
     slots.forEach((slot, i) => {
-      if (slot.kind === 'arena') this.#bind(i, this.#arena, 0, bytes);
       if (slot.kind === 'fixed') this.#bind(i, slot.storage, 0, slot.storage.bytes);
     });
-    this.#id = backend.planCreate(slots.length, ops);
-    this.memory = {
-      arenaBytes: bytes,
-      temporaryBytes: lifetimes.reduce((sum, each) => sum + each.bytes, 0),
-      temporaries: temporaries.size,
-    };
+    const written = new Set(ops.flatMap(({ outputs }) => outputs.flatMap((operand) => operand?.storage ?? [])));
+    this.#written = slots.flatMap((slot) => (slot.kind === 'fixed' && written.has(slot.storage) ? slot.storage : []));
+
+    const size = ops.reduce((sum, { struct }) => sum + Math.ceil(struct.bytes / 8) * 8, 0);
+    this.#params = new Uint8Array(size);
+    let at = 0;
+    for (const op of ops) {
+      this.#params.set(op.params, at);
+      if (op.live !== null) this.#words.set(op, wordsAt(this.#params, at, op.struct.bytes));
+      at += Math.ceil(op.struct.bytes / 8) * 8;
+    }
+    this.#actions = recording.actions;
+
+    resources.reserve(bytes);
+    const id = resources.backend.planCreate(slots.length, planOps);
+    // Made by the function and kept by somebody beyond it: written in each replay.
+    const kept = variable.filter((storage) => storage.live && !results.has(storage)).map((storage) => storage.retain());
+    this.#holding = { id, storages: [...kept, ...recording.handOver()] };
+    resources.add(this.#holding);
   }
 
   #bind(slot: number, storage: Storage, byteOffset: number, bytes: number): void {
     this.#bindings[3 * slot] = storage.handle;
     this.#bindings[3 * slot + 1] = byteOffset;
     this.#bindings[3 * slot + 2] = bytes;
+  }
+
+  /** Where an op's output goes, for people: `@offset` in the arena, or what it is. */
+  placeName(op: RecordedOp, output: number): string {
+    const planned = this.#planned.get(op)?.outputs[output];
+    if (!planned) return '';
+    const slot = this.#slots[planned.slot];
+    if (slot === undefined) return '';
+    return slot.kind === 'arena' ? ` @${planned.byteOffset}` : ` ${slot.kind}`;
   }
 
   /** Whether what the function looked at on the host is as it was. */
@@ -132,46 +208,43 @@ export class Plan implements Disposable {
 
   /** Enqueues everything once, and gives the new memory of each result. The caller holds one reference to each. */
   run(inputs: readonly Tensor[]): ReadonlyMap<Storage, Storage> {
-    if (this.#disposed) throw new AnnealError('E_DISPOSED', 'capture: expected a live plan, received one that was disposed');
-    for (const action of this.#recording.actions) {
-      if (typeof action === 'function') {
-        action();
-        continue;
-      }
-      const op = this.#recording.ops[action];
-      const words = this.#words[action];
-      if (op?.live && words) op.struct.write(op.live(), words);
-    }
+    const { backend } = this.#resources;
     const results = new Map<Storage, Storage>();
     try {
-      this.#slots.forEach((slot, i) => {
-        if (slot.kind === 'input') {
+      for (let i = 0; i < this.#slots.length; i++) {
+        const slot = this.#slots[i];
+        if (slot === undefined || slot.kind === 'fixed') continue;
+        if (slot.kind === 'arena') {
+          const storage = this.#resources.reserve(this.memory.arenaBytes);
+          this.#bind(i, storage, 0, storage.bytes);
+        } else if (slot.kind === 'input') {
           const input = inputs[slot.index];
           if (input) this.#bind(i, input.storage, input.byteOffset, input.byteLength);
-        } else if (slot.kind === 'result') {
-          const storage = new Storage(this.#backend, slot.storage.bytes);
+        } else {
+          const storage = new Storage(backend, slot.storage.bytes);
           results.set(slot.storage, storage);
           this.#bind(i, storage, 0, storage.bytes);
         }
-      });
-      this.#backend.planRun(this.#id, this.#bindings, this.#params);
+      }
+      // Not before there is memory: what changes on the host goes along with what is enqueued.
+      for (const action of this.#actions) {
+        if (typeof action === 'function') {
+          action();
+        } else {
+          const words = this.#words.get(action);
+          if (words && action.live) action.struct.write(action.live(), words);
+        }
+      }
+      backend.planRun(this.#holding.id, this.#bindings, this.#params);
     } catch (error) {
       for (const storage of results.values()) storage.release();
       throw error;
     }
+    for (const storage of this.#written) storage.version++;
     return results;
   }
 
   [Symbol.dispose](): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#backend.planFree(this.#id);
-    this.#arena.release();
-    for (const storage of this.#kept) storage.release();
-    this.#recording.release();
+    this.#resources.drop(this.#holding);
   }
-}
-
-function within({ byteOffset, bytes }: RecordedOperand, tensor: Tensor): boolean {
-  return byteOffset >= tensor.byteOffset && byteOffset + bytes <= tensor.byteOffset + tensor.byteLength;
 }

@@ -1,17 +1,21 @@
 // What a captured function enqueued, as plain data: the ops with their parameters, and the pieces of memory they work on.
 import type { OpName } from '../backend/backend.js';
 import type { Live, ParamStruct } from '../backend/params.js';
-import type { AnyValues, Recorder } from '../backend/recorder.js';
-import { Scalar } from '../backend/scalar.js';
 import { AnnealError } from '../errors.js';
+import { Scalar } from '../scalar.js';
+import type { DType } from '../tensor/dtype.js';
+import type { AnyValues, Operands, Recorder } from '../tensor/recorder.js';
+import type { Shape } from '../tensor/shape.js';
 import type { Storage } from '../tensor/storage.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { lastTensorId, type Tensor } from '../tensor/tensor.js';
 
-/** A part of a storage. */
+/** A part of a storage, as a tensor saw it. */
 export interface RecordedOperand {
   readonly storage: Storage;
   readonly byteOffset: number;
   readonly bytes: number;
+  readonly dtype: DType;
+  readonly shape: Shape;
 }
 
 export interface RecordedOp {
@@ -23,11 +27,17 @@ export interface RecordedOp {
   readonly live: (() => AnyValues) | null;
   readonly inputs: readonly (RecordedOperand | null)[];
   readonly outputs: readonly (RecordedOperand | null)[];
+  /** Names of the recorded ops that are now part of this one. */
+  readonly fused?: readonly string[];
 }
+
+/** What a replay does on the host: writes an op's parameters anew, or repeats an effect. */
+export type Action = RecordedOp | (() => void);
 
 function operandOf(tensor: Tensor | null | undefined): RecordedOperand | null {
   if (!tensor) return null;
-  return { storage: tensor.storage, byteOffset: tensor.byteOffset, bytes: tensor.byteLength };
+  const { storage, byteOffset, byteLength, dtype, shape } = tensor;
+  return { storage, byteOffset, bytes: byteLength, dtype, shape };
 }
 
 function liveOf(values: Live<AnyValues>): (() => AnyValues) | null {
@@ -35,70 +45,111 @@ function liveOf(values: Live<AnyValues>): (() => AnyValues) | null {
   return Object.values(values).some((value) => value instanceof Scalar) ? () => values : null;
 }
 
+interface Guard {
+  readonly value: () => unknown;
+  readonly seen: unknown;
+}
+
 export class Recording implements Recorder {
   readonly ops: RecordedOp[] = [];
+  /** In order. */
+  readonly actions: Action[] = [];
   /** Made meanwhile. */
-  readonly made = new Set<Storage>();
+  readonly storages = new Set<Storage>();
   /** Of those, what the host wrote to: the same values in each replay. */
   readonly constants = new Set<Storage>();
-  /** What each replay does on the host, in order: writes an op's parameters anew (its index), or repeats an effect. */
-  readonly actions: (number | (() => void))[] = [];
-  readonly guards: { readonly value: () => unknown; readonly seen: unknown }[] = [];
   /** The first thing that cannot be captured. */
   refused: AnnealError | null = null;
+  readonly #guards: Guard[] = [];
+  readonly #affected = new Set<object>();
+  /** Tensors from outside whose memory is recorded. */
+  readonly #known: Set<Tensor>;
+  #handedOver = false;
+  readonly #lastBefore = lastTensorId();
 
-  enqueued(
-    struct: ParamStruct,
-    values: Live<AnyValues>,
-    inputs: readonly (Tensor | null | undefined)[],
-    outputs: readonly (Tensor | null | undefined)[],
-  ): void {
+  /** `inputs` are other tensors in each replay. */
+  constructor(inputs: readonly Tensor[]) {
+    this.#known = new Set(inputs);
+  }
+
+  enqueued(struct: ParamStruct, values: Live<AnyValues>, inputs: Operands, outputs: Operands): void {
     const now = typeof values === 'function' ? values() : values;
-    const live = liveOf(values);
-    if (live !== null) this.actions.push(this.ops.length);
-    this.ops.push({
+    for (const tensor of inputs) if (tensor) this.used(tensor);
+    for (const tensor of outputs) {
+      if (!tensor) continue;
+      this.used(tensor);
+      if (this.constants.has(tensor.storage))
+        this.refuse('leaves its constants alone', `one whose ${struct.op} overwrites ${tensor}, made from host values`);
+    }
+    const op: RecordedOp = {
       op: struct.op,
       struct,
       params: struct.encode(now).slice(),
-      live,
+      live: liveOf(values),
       inputs: inputs.map(operandOf),
       outputs: outputs.map(operandOf),
-    });
+    };
+    if (op.live !== null) this.actions.push(op);
+    this.ops.push(op);
   }
 
   allocated(storage: Storage): void {
-    this.made.add(storage);
+    this.storages.add(storage);
+  }
+
+  made(storage: Storage): boolean {
+    return this.storages.has(storage);
   }
 
   written(storage: Storage): void {
-    if (!this.made.has(storage) || this.constants.has(storage)) return;
-    this.constants.add(storage.retain());
+    if (!this.storages.has(storage))
+      this.refuse(
+        'writes host values to no tensor from outside',
+        'one that calls write() on one: pass the values in as an input',
+      );
+    if (!this.constants.has(storage)) this.constants.add(storage.retain());
   }
 
-  refuseRead(what: string): never {
+  used(tensor: Tensor): void {
+    if (tensor.id > this.#lastBefore || this.#known.has(tensor)) return;
+    this.#known.add(tensor);
+    // It may be given other memory: by an optimizer, or while averaged weights are swapped in.
+    this.guard(() => (tensor.disposed ? null : tensor.storage));
+    this.guard(() => (tensor.disposed ? null : tensor.offset));
+  }
+
+  refuse(expected: string, received: string): never {
     this.refused ??= new AnnealError(
       'E_ARGUMENT',
-      `capture: expected a function that reads no values, received one that calls ${what}(): a replay would not see new ones; return the tensor and read it outside`,
+      `capture: expected a function that ${expected}, received ${received}`,
     );
     throw this.refused;
   }
 
-  effect(fn: () => void): void {
+  effect(state: object, fn: () => void): void {
+    this.#affected.add(state);
     this.actions.push(fn);
   }
 
-  guard(value: () => unknown): void {
-    this.guards.push({ value, seen: value() });
+  guard(value: () => unknown, state?: object): void {
+    if (state === undefined || !this.#affected.has(state)) this.#guards.push({ value, seen: value() });
   }
 
   /** Whether what it holds for is still so. */
   get valid(): boolean {
-    return this.guards.every(({ value, seen }) => Object.is(value(), seen));
+    for (const { value, seen } of this.#guards) if (!Object.is(value(), seen)) return false;
+    return true;
   }
 
-  /** Lets go of the constants. */
+  /** The constants, each with the reference that kept it. */
+  handOver(): Storage[] {
+    this.#handedOver = true;
+    return [...this.constants];
+  }
+
+  /** Lets go of the constants, unless they were handed over. */
   release(): void {
-    for (const storage of this.constants) storage.release();
-    this.constants.clear();
+    if (!this.#handedOver) for (const storage of this.constants) storage.release();
+    this.#handedOver = true;
   }
 }

@@ -1,6 +1,7 @@
 // What a model is made of: parameters by name, buffers by name, children by name, and a forward function.
-import type { Num } from '../backend/scalar.js';
+
 import { AnnealError } from '../errors.js';
+import type { Num } from '../scalar.js';
 import { formatShape, type Shape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 

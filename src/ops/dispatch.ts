@@ -9,9 +9,9 @@
 // the addon's own check is the last net.
 import type { Backend, OpName } from '../backend/backend.js';
 import type { FieldSpec, FieldValues, Live, ParamStruct } from '../backend/params.js';
-import { type AnyValues, recording } from '../backend/recorder.js';
 import { AnnealError } from '../errors.js';
 import type { DType } from '../tensor/dtype.js';
+import { type AnyValues, recording } from '../tensor/recorder.js';
 import { formatShape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 
@@ -74,7 +74,8 @@ export function dispatch<F extends Record<string, FieldSpec>>(
   placeAll(params.op, backend, outputs, block.operands, inputs.length);
   params.write(typeof values === 'function' ? values() : values, block.params);
   backend.run(params.id, inputs.length, outputs.length);
-  recording.by?.enqueued(params as unknown as ParamStruct, values as Live<AnyValues>, inputs, outputs);
+  if (recording.by !== null)
+    recording.by.enqueued(params as unknown as ParamStruct, values as Live<AnyValues>, inputs, outputs);
 }
 
 /** @throws E_DTYPE unless the tensor has one of the dtypes */

@@ -3,6 +3,7 @@
 import { AnnealError } from '../errors.js';
 import { zeros } from '../ops/creation.js';
 import { copyInto } from '../ops/strided_copy/strided_copy.js';
+import { effect } from '../tensor/recorder.js';
 import { keep } from '../tensor/scope.js';
 import { formatShape } from '../tensor/shape.js';
 import { empty, type Tensor } from '../tensor/tensor.js';
@@ -109,8 +110,10 @@ export class ParameterArena {
   dropGradient(index: number): void {
     const parameter = this.segments[index]?.parameter;
     if (!parameter) return;
-    if (parameter.grad !== this.slot(index)) parameter.grad?.dispose();
-    parameter.grad = null;
+    effect(parameter, () => {
+      if (parameter.grad !== this.slot(index)) parameter.grad?.dispose();
+      parameter.grad = null;
+    });
   }
 
   /** Another buffer parallel to the parameters, zeroed. It lives as long as the arena. */

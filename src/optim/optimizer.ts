@@ -1,12 +1,13 @@
 // An optimizer: a spec bound to a model's parameters.
-import { effect, guard } from '../backend/recorder.js';
-import type { Num } from '../backend/scalar.js';
+
 import { AnnealError } from '../errors.js';
 import type { JsonValue } from '../io/json.js';
 import { fill } from '../ops/creation.js';
-import { sumSquares } from '../ops/reduce/reduce.js';
+import { sumSquaresInto } from '../ops/reduce/reduce.js';
 import { copyInto } from '../ops/strided_copy/strided_copy.js';
+import type { Num } from '../scalar.js';
 import { rateAt, type ScheduleJson } from '../schedule/index.js';
+import { effect, guard, type Recorder, recording } from '../tensor/recorder.js';
 import { keep } from '../tensor/scope.js';
 import { empty, type Tensor } from '../tensor/tensor.js';
 import { ParameterArena } from './arena.js';
@@ -34,12 +35,14 @@ export class Optimizer {
   readonly #emaViews: readonly Tensor<'f32'>[];
   /** Segments that stood still when the table was last written; null: it was not. */
   #skipped: readonly boolean[] | null = null;
-  /** Slots that hold a gradient of some step, to be cleared before a step that has none. */
-  readonly #written: boolean[];
-  #normSquared: Tensor | null = null;
-  #normScale = 1;
+  /** The squared norm of the gradients of the last clipped step. */
+  readonly #normSquared: Tensor<'f32'>;
+  /** What that step multiplied them by; null when none was clipped. */
+  #normScale: number | null = null;
   /** A norm the next step clips to; 0 for none. */
-  #clipTo = 0;
+  readonly #clip = { to: 0 };
+  /** The skipped segments of a step that is being captured, and by whom. */
+  #captured: { readonly by: Recorder; readonly skipped: readonly boolean[] } | null = null;
   #count = 0;
   /** Counts changes of what is frozen: a captured step holds for one. */
   #treated = 0;
@@ -59,7 +62,7 @@ export class Optimizer {
     this.#state = rule.state.map(() => this.arena.allocate());
     this.#ema = options.ema === undefined ? null : this.arena.allocate();
     this.#stats = keep(empty([this.arena.segments.length, 2], 'f32', this.arena.params.device));
-    this.#written = this.arena.segments.map(() => false);
+    this.#normSquared = keep(empty([], 'f32', this.arena.params.device));
     this.#weightViews = this.arena.segments.map((segment) => this.arena.view(this.arena.params, segment));
     const ema = this.#ema;
     this.#emaViews = ema === null ? [] : this.arena.segments.map((segment) => this.arena.view(ema, segment));
@@ -97,14 +100,15 @@ export class Optimizer {
    */
   step(t?: Num, { gradScale = 1 }: StepOptions = {}): void {
     this.#checkUsable('step');
-    guard(() => this.#treated);
     const { options, rule } = this.spec;
+    const clip = this.#clip;
     this.#gather();
-    if (options.clipNorm !== undefined && this.#clipTo === 0) this.clipGradNorm(options.clipNorm);
-    const clipNorm = this.#clipTo;
-    this.#clipTo = 0;
-    effect(() => {
-      this.#normScale = Number(gradScale);
+    guard(() => clip.to, clip);
+    if (options.clipNorm !== undefined && clip.to === 0) this.clipGradNorm(options.clipNorm);
+    const clipNorm = clip.to;
+    effect(clip, () => {
+      clip.to = 0;
+      if (clipNorm > 0) this.#normScale = Number(gradScale);
     });
     const values = (): StepValues => {
       const at = Number(t ?? this.#count);
@@ -129,33 +133,44 @@ export class Optimizer {
       },
       this.#state,
     );
-    effect(() => {
-      this.arena.params.storage.version++;
-      if (this.#ema) this.#ema.storage.version++;
+    this.arena.params.storage.version++;
+    if (this.#ema) this.#ema.storage.version++;
+    effect(this, () => {
       this.#count++;
     });
   }
 
   /** Makes the gradient arena hold exactly this step's gradients, and the table say which segments have none. */
   #gather(): void {
+    guard(() => this.#treated);
     const skipped = this.arena.segments.map(({ parameter }, i) => {
       const frozen = this.#treatments[i]?.frozen ?? false;
       const slot = this.arena.slot(i);
+      guard(() => parameter.grad, parameter);
       const { grad } = parameter;
       if (frozen || grad === null) {
-        if (this.#written[i]) fill(slot, 0);
-        this.#written[i] = false;
+        guard(() => this.#skipped?.[i] === false, this);
+        // It holds that of an earlier step.
+        if (this.#skipped?.[i] === false) fill(slot, 0);
         return true;
       }
       if (grad !== slot) copyInto(slot, grad);
-      this.#written[i] = true;
       return false;
     });
-    const before = this.#skipped;
-    if (before === null || skipped.some((skip, i) => skip !== before[i])) {
+    const differs = (before: readonly boolean[] | null): boolean =>
+      before === null || skipped.some((skip, i) => skip !== before[i]);
+    const { by } = recording;
+    if (by !== null) {
+      // A replay writes the table once, before its ops.
+      if (this.#captured?.by === by && differs(this.#captured.skipped))
+        by.refuse('updates the same parameters in each step', 'one whose steps with one optimizer differ in them');
+      this.#captured = { by, skipped };
+    }
+    effect(this, () => {
+      if (!differs(this.#skipped)) return;
       this.arena.writeTable(this.#treatments, (i) => skipped[i] ?? false);
       this.#skipped = skipped;
-    }
+    });
   }
 
   /** Forgets every gradient, so that the next backward begins anew. Costs nothing: no memory is touched. */
@@ -174,18 +189,19 @@ export class Optimizer {
     if (!(maxNorm > 0))
       throw new AnnealError('E_ARGUMENT', `clipGradNorm: expected a positive norm, received ${maxNorm}`);
     this.#gather();
-    this.#normSquared?.dispose();
-    this.#normSquared = keep(sumSquares(this.arena.grads));
-    this.#normScale = 1;
-    this.#clipTo = maxNorm;
+    sumSquaresInto(this.#normSquared, this.arena.grads);
+    effect(this.#clip, () => {
+      this.#normScale = 1;
+      this.#clip.to = maxNorm;
+    });
   }
 
   /** The global norm of the gradients of the last clipped step, after gradScale and before clipping; NaN if there is none. */
   async gradNorm(): Promise<number> {
     this.#checkLive('gradNorm');
-    if (this.#normSquared === null) return Number.NaN;
-    const scale = Math.abs(this.#normScale);
-    return scale * Math.sqrt(await this.#normSquared.item());
+    const scale = this.#normScale;
+    if (scale === null) return Number.NaN;
+    return Math.abs(scale) * Math.sqrt(await this.#normSquared.item());
   }
 
   /**
@@ -323,8 +339,7 @@ export class Optimizer {
     if (this.#disposed) return;
     if (this.#usingEma) this.#swap(this.#weightViews, false);
     this.#disposed = true;
-    for (const tensor of [...this.#weightViews, ...this.#emaViews, this.#stats]) tensor.dispose();
-    this.#normSquared?.dispose();
+    for (const tensor of [...this.#weightViews, ...this.#emaViews, this.#stats, this.#normSquared]) tensor.dispose();
     this.arena.dispose();
   }
 

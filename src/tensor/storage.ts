@@ -1,6 +1,6 @@
 // Device memory shared by a tensor and its views, freed when the last of them lets go.
 import type { Backend, Handle } from '../backend/backend.js';
-import { recording } from '../backend/recorder.js';
+import { recording } from './recorder.js';
 
 export class Storage {
   readonly backend: Backend;

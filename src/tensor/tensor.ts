@@ -3,9 +3,9 @@
 import type { Node } from '../autograd/tape.js';
 import type { Backend, DeviceName } from '../backend/backend.js';
 import { backendOf, defaultDevice } from '../backend/device.js';
-import { recording } from '../backend/recorder.js';
 import { AnnealError } from '../errors.js';
 import { type DType, dtypeOf, type HostArray, hostArray, itemBytes, type TypedArrayOf } from './dtype.js';
+import { recording } from './recorder.js';
 import { defineTensorTest, innermost, type Owner } from './scope.js';
 import { checkShape, formatShape, type Shape, sameShape, sizeOf } from './shape.js';
 import { Storage } from './storage.js';
@@ -34,6 +34,11 @@ let watch: (tensor: Tensor) => void;
 
 function watchNursery(): void {
   for (const tensor of nursery.splice(0)) watch(tensor);
+}
+
+/** The id of the tensor made last. */
+export function lastTensorId(): number {
+  return created;
 }
 
 /** The number of tensors that are not disposed. */
@@ -136,8 +141,12 @@ export class Tensor<D extends DType = DType> {
   }
 
   /** A copy of the values, once the ops that make them are done. Never blocks. @throws the failure of such an op */
-  async data(): Promise<TypedArrayOf<D>> {
-    recording.by?.refuseRead('data');
+  data(): Promise<TypedArrayOf<D>> {
+    refuseRead('data');
+    return this.#read();
+  }
+
+  async #read(): Promise<TypedArrayOf<D>> {
     const { backend, handle } = this.storage;
     const buffer = await backend.read(handle, this.byteOffset, this.byteLength);
     return hostArray(this.dtype, buffer) as TypedArrayOf<D>;
@@ -145,15 +154,20 @@ export class Tensor<D extends DType = DType> {
 
   /** As `data()`, blocking this thread until the device is done. */
   dataSync(): TypedArrayOf<D> {
-    recording.by?.refuseRead('dataSync');
+    refuseRead('dataSync');
     const { backend, handle } = this.storage;
     return hostArray(this.dtype, backend.readSync(handle, this.byteOffset, this.byteLength)) as TypedArrayOf<D>;
   }
 
   /** The value of a tensor with one element. @throws E_SHAPE */
-  async item(): Promise<number> {
+  item(): Promise<number> {
+    refuseRead('item');
+    return this.#item();
+  }
+
+  async #item(): Promise<number> {
     this.#checkItem();
-    return (await this.data())[0] ?? Number.NaN;
+    return (await this.#read())[0] ?? Number.NaN;
   }
 
   /** As `item()`, blocking. */
@@ -181,6 +195,7 @@ export class Tensor<D extends DType = DType> {
         `view: expected ${formatShape(shape)} at ${offset} to lie within ${this.storage.bytes} bytes`,
       );
     }
+    recording.by?.used(this);
     return new Tensor(this.storage.retain(), offset, shape, this.dtype);
   }
 
@@ -210,8 +225,8 @@ export class Tensor<D extends DType = DType> {
       throw new AnnealError('E_SHAPE', `write: expected ${this.size} values, received ${values.length}`);
     }
     const { backend, handle } = this.storage;
-    backend.write(handle, this.byteOffset, toHostArray(this.dtype, values));
     recording.by?.written(this.storage);
+    backend.write(handle, this.byteOffset, toHostArray(this.dtype, values));
     this.storage.version++;
   }
 
@@ -267,6 +282,11 @@ export function emptyAt(place: Place, shape: Shape, device: DeviceName): Tensor<
   if (!place) return empty(shape, 'f32', device);
   place.storage.version++;
   return place;
+}
+
+/** Thrown at once, not by a promise that nobody may look at. */
+function refuseRead(method: string): void {
+  recording.by?.refuse('reads no values', `one that calls ${method}(): return the tensor and read it outside`);
 }
 
 function toHostArray(dtype: DType, values: ArrayLike<number>): HostArray {

@@ -7,7 +7,7 @@ import type { OpInfo } from '../../src/binding.js';
 import { readCaseTables } from '../support/case_file.js';
 import { brokenGuard, itemBytes } from '../support/compare.js';
 import { mix } from '../support/formula.js';
-import { encodeParams, raw, submitCall } from '../support/raw.js';
+import { encodeParams, planCall, raw, submitCall } from '../support/raw.js';
 import { isRefusal } from './refusal.js';
 
 const tables = readCaseTables();
@@ -178,7 +178,7 @@ export function opProperty(info: OpInfo): fc.IProperty<unknown> {
         if (i >= inputs.length) buffer.writable.push([offset, bytes]);
       });
       try {
-        const run = [raw.run, submitCall, timeTwice][Math.abs(seed % 3)] ?? raw.run;
+        const run = [raw.run, submitCall, timeTwice, planCall][Math.abs(seed % 4)] ?? raw.run;
         run(info.id, new Uint8Array(Uint32Array.from(params).buffer), operands, inputs.length, outputs.length);
         raw.wait();
         accepted.set(info.name, (accepted.get(info.name) ?? 0) + 1);

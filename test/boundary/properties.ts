@@ -260,6 +260,32 @@ property(
 );
 
 property(
+  'plans of ops and operands that make no sense are refused when they are made or run',
+  500,
+  fc.property(
+    fc.array(fc.tuple(fc.integer({ min: 0, max: raw.ops().length }), fc.nat(3), fc.nat(2)), { maxLength: 4 }),
+    fc.array(fc.tuple(fc.integer({ min: -1, max: 4 }), fc.nat(80), fc.nat(80)), { maxLength: 12 }),
+    fc.oneof(oddNumber, fc.nat(4)),
+    fc.array(fc.oneof(oddNumber, fc.nat(80)), { maxLength: 12 }),
+    fc.nat(400),
+    (ops, operands, slots, bindings, paramBytes) => {
+      withBuffer((handle) => {
+        const made = attempt('planCreate', [slots, Uint32Array.from(ops.flat()), Float64Array.from(operands.flat())]);
+        if (!('value' in made)) return;
+        // The buffer is bound by nobody: it must stay as it is.
+        const numbers = Float64Array.from(bindings.map((value, i) => (i % 3 === 0 && value === handle ? 0 : value)));
+        attempt('planRun', [made.value, numbers, new Uint8Array(paramBytes)]);
+        attempt('planRun', [made.value, new Float64Array(3 * Number(slots)), new Uint8Array(paramBytes)]);
+        attempt('wait', []);
+        raw.planFree(Number(made.value));
+        expectRefusal(() => attemptRaw('planRun', [made.value, numbers, new Uint8Array(paramBytes)]));
+        expectRefusal(() => attemptRaw('planFree', [made.value]));
+      });
+    },
+  ),
+);
+
+property(
   'time takes numbers of executions that end, and refuses all others',
   400,
   fc.asyncProperty(

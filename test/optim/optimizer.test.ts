@@ -303,7 +303,7 @@ test('an optimizer made and used inside scopes survives them, and leaves no tens
       optimizer.zeroGrad();
     });
   }
-  assert.equal(liveTensors(), held + 1); // the norm
+  assert.equal(liveTensors(), held);
   optimizer.dispose();
   assert.equal(liveTensors(), before);
 });

@@ -44,3 +44,19 @@ export function submitCall(op: number, params: Uint8Array, operands: Float64Arra
   callBlock.operands.set(operands.subarray(0, 48));
   raw.submit();
 }
+
+/** As `raw.run`, by way of a plan of that one op, run twice: each operand is a slot of its own. */
+export function planCall(op: number, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void {
+  const slots = operands.length / 3;
+  const triples = Array.from({ length: slots }, (_, i) =>
+    operands[3 * i] === 0 ? [-1, 0, 0] : [i, 0, operands[3 * i + 2] ?? 0],
+  );
+  const plan = raw.planCreate(slots, Uint32Array.of(op, nIn, nOut), Float64Array.from(triples.flat()));
+  try {
+    const padded = new Uint8Array(Math.ceil(params.length / 8) * 8);
+    padded.set(params);
+    for (let i = 0; i < 2; i++) raw.planRun(plan, operands, padded);
+  } finally {
+    raw.planFree(plan);
+  }
+}

@@ -3,9 +3,9 @@
 import { record } from '../../autograd/tape.js';
 import type { DeviceName } from '../../backend/backend.js';
 import { type FieldValues, struct } from '../../backend/params.js';
-import type { Num } from '../../backend/scalar.js';
 import { AnnealError } from '../../errors.js';
 import { seedKey } from '../../random/philox.js';
+import type { Num } from '../../scalar.js';
 import type { Shape } from '../../tensor/shape.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
 import { dispatch, expectDType } from '../dispatch.js';

@@ -111,8 +111,17 @@ export function sum<D extends DType>(x: Tensor<D>, axes?: Axes, options: ReduceO
 
 /** The sum of an f32 tensor over axes into `place`, of as many items as remain. Returns the place. */
 export function sumInto(place: Tensor<'f32'>, x: Tensor, axes: readonly number[]): Tensor<'f32'> {
+  return reduceInto('sum', place, x, axes);
+}
+
+/** The sum of all squares of an f32 tensor into `place`, a scalar. Returns the place. */
+export function sumSquaresInto(place: Tensor<'f32'>, x: Tensor): Tensor<'f32'> {
+  return reduceInto('sum_squares', place, x, normalizeAxes('sumSquares', undefined, x.rank));
+}
+
+function reduceInto(name: ReduceName, place: Tensor<'f32'>, x: Tensor, axes: readonly number[]): Tensor<'f32'> {
   const out = emptyAt(place, place.shape, x.device);
-  runReduce('sum', x, axes, out);
+  runReduce(name, x, axes, out);
   return out;
 }
 
