@@ -10,6 +10,7 @@ import { scope } from '../tensor/scope.js';
 import { formatShape } from '../tensor/shape.js';
 import type { Storage } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
+import { difference } from './difference.js';
 import { explainPlan } from './explain.js';
 import { type InputPlace, Plan, type PlanMemory, Resources } from './plan.js';
 import { Recording } from './recording.js';
@@ -27,6 +28,16 @@ export interface CaptureOptions {
    * for longest goes first. Default 8.
    */
   readonly plans?: number;
+  /**
+   * Runs the function as it is a second time for each plan, and compares: one that does something else each time, such as
+   * drawing from Math.random, is refused where it would be frozen. Default false.
+   */
+  readonly confirm?: boolean;
+  /**
+   * Told, once, why the function cannot be captured; it then runs as it is, in this call and from now on. Default: the call
+   * throws.
+   */
+  readonly fallback?: (reason: AnnealError) => void;
 }
 
 export interface PlanInfo extends PlanMemory {
@@ -59,6 +70,10 @@ interface Entry {
   readonly gradEnabled: boolean;
   /** The function's result, with a Place for each tensor. */
   readonly result: unknown;
+  readonly recording: Recording;
+  confirmed: boolean;
+  /** Recordings before this one that differed from it. */
+  readonly failures: number;
 }
 
 /** Where a tensor of the result lies. */
@@ -75,6 +90,8 @@ class Place {
 }
 
 const DEFAULT_PLANS = 8;
+/** Recordings that may differ from the one before: the first call of a function often makes what later ones use. */
+const CHANCES = 3;
 
 /** Rebuilds a value with the leaves of one kind replaced, within arrays and plain objects. */
 function mapLeaves<T>(value: unknown, isLeaf: (value: unknown) => value is T, replace: (leaf: T) => unknown): unknown {
@@ -120,7 +137,8 @@ const finalizers = new FinalizationRegistry<{ resources: Resources | null }>(({ 
 /** The plans of one captured function. */
 class Plans<I extends Inputs, S extends Scalars, R> {
   readonly #fn: (inputs: I, scalars: S) => R;
-  readonly #limit: number;
+  readonly #options: CaptureOptions;
+  #eager = false;
   /** The one used last first. */
   readonly entries: Entry[] = [];
   /** What the finalizer has: nothing that leads back to the captured function. */
@@ -128,9 +146,9 @@ class Plans<I extends Inputs, S extends Scalars, R> {
   #scalars: Record<string, Scalar> | null = null;
   #disposed = false;
 
-  constructor(fn: (inputs: I, scalars: S) => R, limit: number) {
+  constructor(fn: (inputs: I, scalars: S) => R, options: CaptureOptions) {
     this.#fn = fn;
-    this.#limit = limit;
+    this.#options = options;
   }
 
   call(inputs: I, scalars: ScalarValues<S>): R {
@@ -138,6 +156,7 @@ class Plans<I extends Inputs, S extends Scalars, R> {
       throw new AnnealError('E_DISPOSED', 'capture: expected a live captured function, received one that was disposed');
     // Within another capture it is a part of that one.
     if (recording.by !== null) return this.#fn(inputs, inner(scalars) as unknown as S);
+    if (this.#eager) return this.#run(inputs, this.#bind(scalars));
     const names = Object.keys(inputs);
     const tensors = names.map((name) => inputs[name] as Tensor);
     const bound = this.#bind(scalars);
@@ -152,7 +171,7 @@ class Plans<I extends Inputs, S extends Scalars, R> {
     const entry = this.entries[at];
     if (entry === undefined) return this.#record(inputs, names, tensors, bound);
     if (at > 0) this.entries.unshift(...this.entries.splice(at, 1));
-    return this.#replay(entry, tensors);
+    return entry.confirmed ? this.#replay(entry, tensors) : this.#record(inputs, names, tensors, bound, entry);
   }
 
   #bind(values: ScalarValues<S>): S {
@@ -176,51 +195,84 @@ class Plans<I extends Inputs, S extends Scalars, R> {
     return scalars as unknown as S;
   }
 
-  #record(inputs: I, names: readonly string[], tensors: readonly Tensor[], scalars: S): R {
+  /** The function as it is. */
+  #run(inputs: I, scalars: S): R {
+    return scope(() => detached(this.#fn(inputs, scalars)) as R);
+  }
+
+  /** Runs the function, recording it; `before` is an entry for the same that is to be confirmed. */
+  #record(inputs: I, names: readonly string[], tensors: readonly Tensor[], scalars: S, before?: Entry): R {
+    const { confirm = false, plans = DEFAULT_PLANS, fallback } = this.#options;
     const looks = tensors.map(lookOf);
-    const recorder = new Recording(tensors);
+    const recorder = new Recording(tensors, fallback !== undefined);
     let result: R;
+    recording.by = recorder;
     try {
-      recording.by = recorder;
-      try {
-        result = scope(() => detached(this.#fn(inputs, scalars)) as R);
-      } finally {
-        recording.by = null;
-      }
-      if (recorder.refused !== null) {
-        mapLeaves(result, isTensor, (tensor) => tensor.dispose());
-        throw recorder.refused;
-      }
+      result = this.#run(inputs, scalars);
     } catch (error) {
       recorder.release();
       throw error;
+    } finally {
+      recording.by = null;
     }
-    const results = new Set<Storage>();
-    const template = mapLeaves(result, isTensor, (tensor) => {
-      results.add(tensor.storage);
-      return placeOf(tensor, looks);
-    });
     try {
+      if (recorder.refused !== null) throw recorder.refused;
+      const change = before === undefined ? null : difference(before.recording, recorder);
+      if (before !== undefined && change === null) {
+        before.confirmed = true;
+        recorder.release();
+        return result;
+      }
+      const failures = before === undefined ? 0 : before.failures + 1;
+      if (failures >= CHANCES) {
+        throw new AnnealError(
+          'E_ARGUMENT',
+          `capture: expected a function that enqueues the same ops each time, received one where ${change}`,
+        );
+      }
+      if (before !== undefined) this.#drop(before);
+      const results = new Set<Storage>();
+      const template = mapLeaves(result, isTensor, (tensor) => {
+        results.add(tensor.storage);
+        return placeOf(tensor, looks);
+      });
       const resources = this.#resourcesOn(deviceOf(recorder, tensors));
       const plan = new Plan({ recording: recorder, ops: recorder.ops, inputs: looks, results, resources });
-      this.entries.unshift({ plan, names, looks, gradEnabled: gradEnabled(), result: template });
+      this.entries.unshift({
+        plan,
+        names,
+        looks,
+        gradEnabled: gradEnabled(),
+        result: template,
+        recording: recorder,
+        confirmed: !confirm,
+        failures,
+      });
+      for (const last of this.entries.slice(plans)) this.#drop(last);
     } catch (error) {
       recorder.release();
-      mapLeaves(result, isTensor, (tensor) => tensor.dispose());
-      throw error;
+      if (fallback === undefined || !(error instanceof AnnealError)) {
+        mapLeaves(result, isTensor, (tensor) => tensor.dispose());
+        throw error;
+      }
+      this.#eager = true;
+      this.#release();
+      fallback(error);
     }
-    for (const dropped of this.entries.splice(this.#limit)) dropped.plan[Symbol.dispose]();
     return result;
   }
 
+  #drop(entry: Entry): void {
+    this.entries.splice(this.entries.indexOf(entry), 1);
+    entry.plan[Symbol.dispose]();
+  }
+
   #resourcesOn(backend: Backend): Resources {
-    const { held } = this;
-    if (held.resources?.backend !== backend) {
-      for (const entry of this.entries.splice(0)) entry.plan[Symbol.dispose]();
-      held.resources?.release();
-      held.resources = new Resources(backend);
+    if (this.held.resources?.backend !== backend) {
+      this.#release();
+      this.held.resources = new Resources(backend);
     }
-    return held.resources;
+    return this.held.resources as Resources;
   }
 
   #replay({ plan, result }: Entry, inputs: readonly Tensor[]): R {
@@ -249,6 +301,10 @@ class Plans<I extends Inputs, S extends Scalars, R> {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#release();
+  }
+
+  #release(): void {
     for (const { plan } of this.entries.splice(0)) plan[Symbol.dispose]();
     this.held.resources?.release();
     this.held.resources = null;
@@ -326,11 +382,12 @@ function describe(names: readonly string[], looks: readonly InputLook[]): string
  */
 export function capture<I extends Inputs, R, S extends Scalars = Record<never, never>>(
   fn: (inputs: I, scalars: S) => R,
-  { plans: limit = DEFAULT_PLANS }: CaptureOptions = {},
+  options: CaptureOptions = {},
 ): Captured<I, S, R> {
+  const { plans: limit = DEFAULT_PLANS } = options;
   if (!Number.isInteger(limit) || limit < 1)
     throw new AnnealError('E_ARGUMENT', `capture: expected plans to be an integer of at least 1, received ${limit}`);
-  const plans = new Plans(fn, limit);
+  const plans = new Plans(fn, options);
   const call = (inputs: I, scalars = {} as ScalarValues<S>): R => plans.call(inputs, scalars);
   const captured = Object.defineProperties(call, {
     plans: { get: () => plans.infos, enumerable: true },

@@ -45,6 +45,11 @@ function liveOf(values: Live<AnyValues>): (() => AnyValues) | null {
   return Object.values(values).some((value) => value instanceof Scalar) ? () => values : null;
 }
 
+/** Host values in device memory. */
+interface Constant {
+  readonly values: Uint8Array;
+}
+
 interface Guard {
   readonly value: () => unknown;
   readonly seen: unknown;
@@ -57,7 +62,9 @@ export class Recording implements Recorder {
   /** Made meanwhile. */
   readonly storages = new Set<Storage>();
   /** Of those, what the host wrote to: the same values in each replay. */
-  readonly constants = new Set<Storage>();
+  readonly constants = new Map<Storage, Constant>();
+  /** Of the inputs. */
+  readonly inputs: readonly Storage[];
   /** The first thing that cannot be captured. */
   refused: AnnealError | null = null;
   readonly #guards: Guard[] = [];
@@ -67,9 +74,13 @@ export class Recording implements Recorder {
   #handedOver = false;
   readonly #lastBefore = lastTensorId();
 
-  /** `inputs` are other tensors in each replay. */
-  constructor(inputs: readonly Tensor[]) {
+  readonly #lenient: boolean;
+
+  /** `inputs` are other tensors in each replay. `lenient`: what cannot be captured is noted, and the function goes on. */
+  constructor(inputs: readonly Tensor[], lenient = false) {
+    this.inputs = inputs.map(({ storage }) => storage);
     this.#known = new Set(inputs);
+    this.#lenient = lenient;
   }
 
   enqueued(struct: ParamStruct, values: Live<AnyValues>, inputs: Operands, outputs: Operands): void {
@@ -101,13 +112,20 @@ export class Recording implements Recorder {
     return this.storages.has(storage);
   }
 
-  written(storage: Storage): void {
-    if (!this.storages.has(storage))
+  written(storage: Storage, byteOffset: number, values: Uint8Array): void {
+    if (!this.storages.has(storage)) {
       this.refuse(
         'writes host values to no tensor from outside',
         'one that calls write() on one: pass the values in as an input',
       );
-    if (!this.constants.has(storage)) this.constants.add(storage.retain());
+      return;
+    }
+    let constant = this.constants.get(storage);
+    if (constant === undefined) {
+      constant = { values: new Uint8Array(storage.bytes) };
+      this.constants.set(storage.retain(), constant);
+    }
+    constant.values.set(values, byteOffset);
   }
 
   used(tensor: Tensor): void {
@@ -118,12 +136,12 @@ export class Recording implements Recorder {
     this.guard(() => (tensor.disposed ? null : tensor.offset));
   }
 
-  refuse(expected: string, received: string): never {
+  refuse(expected: string, received: string): void {
     this.refused ??= new AnnealError(
       'E_ARGUMENT',
       `capture: expected a function that ${expected}, received ${received}`,
     );
-    throw this.refused;
+    if (!this.#lenient) throw this.refused;
   }
 
   effect(state: object, fn: () => void): void {
@@ -144,12 +162,12 @@ export class Recording implements Recorder {
   /** The constants, each with the reference that kept it. */
   handOver(): Storage[] {
     this.#handedOver = true;
-    return [...this.constants];
+    return [...this.constants.keys()];
   }
 
   /** Lets go of the constants, unless they were handed over. */
   release(): void {
-    if (!this.#handedOver) for (const storage of this.constants) storage.release();
+    if (!this.#handedOver) for (const storage of this.constants.keys()) storage.release();
     this.#handedOver = true;
   }
 }

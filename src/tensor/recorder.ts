@@ -11,10 +11,13 @@ export interface Recorder {
   /** An op was enqueued. `values` are read again for each replay where they are a function or hold a Scalar. */
   enqueued(struct: ParamStruct, values: Live<AnyValues>, inputs: Operands, outputs: Operands): void;
   allocated(storage: Storage): void;
-  /** The host wrote to a storage. @throws E_ARGUMENT unless it was made meanwhile */
-  written(storage: Storage): void;
-  /** @throws E_ARGUMENT: the function does what no replay could do again. `expected` completes "expected a function that ..." */
-  refuse(expected: string, received: string): never;
+  /** The host is about to write to a storage. */
+  written(storage: Storage, byteOffset: number, values: Uint8Array): void;
+  /**
+   * The function does what no replay could do again; `expected` completes "expected a function that ...". Either throws
+   * E_ARGUMENT or lets it go on.
+   */
+  refuse(expected: string, received: string): void;
   /** The values of a tensor are needed, or another view of them. */
   used(tensor: Tensor): void;
   /** Whether a storage was made meanwhile. */

@@ -225,8 +225,12 @@ export class Tensor<D extends DType = DType> {
       throw new AnnealError('E_SHAPE', `write: expected ${this.size} values, received ${values.length}`);
     }
     const { backend, handle } = this.storage;
-    recording.by?.written(this.storage);
-    backend.write(handle, this.byteOffset, toHostArray(this.dtype, values));
+    const host = toHostArray(this.dtype, values);
+    if (recording.by !== null) {
+      const bytes = new Uint8Array(host.buffer, host.byteOffset, host.byteLength);
+      recording.by.written(this.storage, this.byteOffset, bytes);
+    }
+    backend.write(handle, this.byteOffset, host);
     this.storage.version++;
   }
 

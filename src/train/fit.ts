@@ -1,11 +1,14 @@
 // The training loop: epochs of steps over batches, validation, events, callbacks, and a clean end however it ends.
 import { backward } from '../autograd/backward.js';
+import { type Captured, capture } from '../capture/capture.js';
 import type { Loader } from '../data/batch.js';
 import { AnnealError } from '../errors.js';
 import type { Module, Weights } from '../nn/module.js';
 import { create as createOptimizer, type Optimizer } from '../optim/optimizer.js';
 import type { OptimizerSpec } from '../optim/spec.js';
+import type { Num, Scalar } from '../scalar.js';
 import { scope } from '../tensor/scope.js';
+import type { Tensor } from '../tensor/tensor.js';
 import type { Best, Callback, RunHandle } from './callbacks.js';
 import {
   type EpochEvent,
@@ -25,7 +28,7 @@ import {
   readAndDispose,
   resolveLoss,
 } from './objective.js';
-import { toDevice } from './to_device.js';
+import { normalized, upload } from './to_device.js';
 
 export interface FitOptions {
   /** Training batches, e.g. `trainSet.shuffle().batch(128)`. */
@@ -43,6 +46,11 @@ export interface FitOptions {
   readonly callbacks?: readonly Callback[];
   /** Stops the run at the next step; callbacks still see the end of it. */
   readonly signal?: AbortSignal;
+  /**
+   * Replays the training step natively once it was run and recorded (`capture`). A step that cannot be captured runs op by op,
+   * and a warning event says why. Default true.
+   */
+  readonly capture?: boolean;
 }
 
 export interface FitResult {
@@ -57,6 +65,9 @@ export interface FitResult {
 
 /** Steps whose results may be on their way while the next is enqueued: the device never waits for JavaScript. */
 const IN_FLIGHT = 2;
+
+type StepInputs = { readonly x: Tensor; readonly y: Tensor };
+type StepScalars = { readonly step: Scalar };
 
 interface InFlight {
   readonly event: Omit<StepEvent, 'metrics' | 'ms'>;
@@ -75,6 +86,9 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
   readonly #options: FitOptions;
   readonly #history: EpochEvent[] = [];
   readonly #objective: Objective;
+  readonly #captured: Captured<StepInputs, StepScalars, Tensor<'f32'>> | null;
+  /** Why the step is not captured, until it was told. */
+  #uncaptured: AnnealError | null = null;
   #best: Best | null = null;
   #stop: StopReason | null = null;
   #step = 0;
@@ -90,6 +104,15 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
     this.#model = model;
     this.#options = options;
     this.#objective = resolveLoss(options.loss, options.metrics);
+    this.#captured =
+      options.capture === false
+        ? null
+        : capture((inputs: StepInputs, scalars: StepScalars) => this.#update(inputs, scalars), {
+            confirm: true,
+            fallback: (reason) => {
+              this.#uncaptured = reason;
+            },
+          });
     this.result = this.#run();
     // Whoever iterates the events sees the failure there; `result` alone must not crash the process before it is read.
     this.result.catch(() => undefined);
@@ -138,6 +161,7 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
       throw error;
     } finally {
       signal?.removeEventListener('abort', onAbort);
+      this.#captured?.dispose();
       this.#events.close();
     }
   }
@@ -196,11 +220,11 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
   }
 
   async #trainEpoch(epoch: number, meter: Meter): Promise<void> {
-    const { data, seed = 0, epochs } = this.#options;
+    const { data, seed, epochs } = this.#options;
     const queue: InFlight[] = [];
     this.#lastDone = performance.now();
     let batchIndex = 0;
-    for await (const batch of data.epoch(epoch, { seed })) {
+    for await (const batch of data.epoch(epoch, { seed: seed ?? 0 })) {
       if (this.#stop !== null) break;
       if (this.optimizer === null) this.#prepare(batch.x.shape.slice(1));
       const { optimizer } = this;
@@ -208,15 +232,17 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
       const step = this.#step + 1;
       const lr = optimizer.lr(this.#step);
       const results = scope(() => {
-        const { x, y } = toDevice(batch, data.normalize);
-        const output = this.#model.forward(x, { training: true, seed, step: this.#step });
-        const measured = measure(this.#objective, output, y);
-        optimizer.zeroGrad();
-        backward(measured.loss);
-        optimizer.step(this.#step);
-        return measured.results;
+        const inputs = upload(batch);
+        return this.#captured
+          ? this.#captured(inputs, { step: this.#step })
+          : this.#update(inputs, { step: this.#step });
       });
       const result = readAndDispose(results);
+      if (this.#uncaptured !== null) {
+        const message = `the training step runs op by op: ${this.#uncaptured.message}`;
+        this.#uncaptured = null;
+        await this.#events.emit({ type: 'warning', message });
+      }
       this.#step = step;
       const wanted = this.#options.callbacks?.some((callback) => callback.wantsUpdateRatios?.(step)) ?? false;
       const total = data.batchesPerEpoch === undefined ? undefined : data.batchesPerEpoch * epochs;
@@ -230,6 +256,20 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
       while (queue.length >= IN_FLIGHT) await this.#finish(queue.shift(), meter);
     }
     while (queue.length > 0) await this.#finish(queue.shift(), meter);
+  }
+
+  /** One update of the model; the loss and metrics of the batch. */
+  #update(inputs: StepInputs, { step }: { readonly step: Num }): Tensor<'f32'> {
+    const { data, seed = 0 } = this.#options;
+    const { optimizer } = this;
+    if (optimizer === null) throw new AnnealError('E_INTERNAL', 'fit: expected an optimizer');
+    const { x, y } = normalized(inputs, data.normalize);
+    const output = this.#model.forward(x, { training: true, seed, step });
+    const { loss, results } = measure(this.#objective, output, y);
+    optimizer.zeroGrad();
+    backward(loss);
+    optimizer.step(step);
+    return results;
   }
 
   async #finish(step: InFlight | undefined, meter: Meter): Promise<void> {

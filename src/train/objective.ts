@@ -11,7 +11,7 @@ import { stack } from '../ops/strided_copy/strided_copy.js';
 import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Metrics } from './events.js';
-import { toDevice } from './to_device.js';
+import { normalized, upload } from './to_device.js';
 
 /** The mean loss of a batch, a scalar, from the model's output and the targets. */
 export type LossFunction = (output: Tensor, target: Tensor) => Tensor;
@@ -126,7 +126,7 @@ export async function evaluateObjective(model: Module, data: Loader, objective: 
   for await (const batch of data.epoch(0)) {
     const results = noGrad(() =>
       scope(() => {
-        const { x, y } = toDevice(batch, data.normalize);
+        const { x, y } = normalized(upload(batch), data.normalize);
         return measure(objective, model.forward(x, evaluation), y).results;
       }),
     );

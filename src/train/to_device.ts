@@ -4,13 +4,17 @@ import type { HostTensor } from '../io/host_tensor.js';
 import { cast } from '../ops/elementwise/elementwise.js';
 import { type Tensor, tensor } from '../tensor/tensor.js';
 
-function upload({ data, shape, dtype }: HostTensor): Tensor {
-  return tensor(data, shape, { dtype });
+const onDevice = ({ data, shape, dtype }: HostTensor): Tensor => tensor(data, shape, { dtype });
+
+/** A batch as it is stored. */
+export function upload(batch: HostBatch): { x: Tensor; y: Tensor } {
+  return { x: onDevice(batch.x), y: onDevice(batch.y) };
 }
 
 /** x as f32, normalised on the device as x * scale + offset; y as it is. */
-export function toDevice(batch: HostBatch, normalize: Normalize | undefined): { x: Tensor; y: Tensor } {
-  const stored = upload(batch.x);
-  const x = normalize || stored.dtype === 'u8' ? cast(stored, 'f32', normalize) : stored;
-  return { x, y: upload(batch.y) };
+export function normalized(
+  { x, y }: { x: Tensor; y: Tensor },
+  normalize: Normalize | undefined,
+): { x: Tensor; y: Tensor } {
+  return { x: normalize || x.dtype === 'u8' ? cast(x, 'f32', normalize) : x, y };
 }

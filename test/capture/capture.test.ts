@@ -214,6 +214,38 @@ balanced('refuses what no replay could repeat, and leaves nothing behind', () =>
   refuses(() => failing({ x }), 'E_DISPOSED', /live captured function/);
 });
 
+balanced('with confirm, a function that does something else each time is refused', () => {
+  let calls = 0;
+  using changing = capture(({ x }: One) => ops.affine(x, ++calls), { confirm: true });
+  assert.deepEqual(valuesOf(changing, [1, 2]), [1, 2]);
+  assert.deepEqual(valuesOf(changing, [1, 2]), [2, 4]);
+  assert.deepEqual(valuesOf(changing, [1, 2]), [3, 6]);
+  refuses(() => valuesOf(changing, [1, 2]), 'E_ARGUMENT', /one where the parameters of op 0 \(unary\) changed/);
+
+  let reason = '';
+  calls = 0;
+  using falling = capture(({ x }: One) => ops.add(x, tensor([++calls])), {
+    confirm: true,
+    fallback: ({ message }) => {
+      reason += message;
+    },
+  });
+  for (let i = 1; i < 8; i++) assert.deepEqual(valuesOf(falling, [1, 2]), [1 + i, 2 + i]);
+  assert.match(reason, /^capture: [^:]* one where the operands of op 0 \(binary\) changed$/);
+  assert.deepEqual(falling.plans, []);
+
+  calls = 0;
+  using steady = capture(
+    ({ x }: One) => {
+      calls++;
+      return ops.add(x, tensor([5]));
+    },
+    { confirm: true },
+  );
+  for (let i = 0; i < 5; i++) assert.deepEqual(valuesOf(steady, [i]), [5 + i]);
+  assert.equal(calls, 2);
+});
+
 balanced('another state of the host leads to another plan, and back', async () => {
   using net = trainable(
     nn.sequential([nn.dense({ units: 3 })]),
