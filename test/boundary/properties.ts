@@ -164,19 +164,53 @@ property(
 property(
   'freed and foreign handles are refused',
   300,
-  fc.property(fc.integer({ min: -3, max: 3 }), fc.integer({ min: 1, max: 52 }), (step, bit) => {
+  fc.property(fc.integer({ min: -3, max: 3 }), fc.integer({ min: 1, max: 52 }), hostile, (step, bit, collected) => {
     const handle = raw.alloc(16);
-    raw.free(handle);
+    attemptRaw('free', [handle, collected]);
     const other = raw.alloc(16); // most likely the same slot, of another generation
     for (const bad of [handle, handle + step, other + 2 ** bit, other - 2 ** bit, 2 ** bit]) {
       if (bad === other) continue;
-      expectRefusal(() => raw.free(bad));
+      expectRefusal(() => attemptRaw('free', [bad, collected]));
       expectRefusal(() => raw.write(bad, 0, new Uint8Array(1)));
       expectRefusal(() => raw.readSync(bad, 0, 1));
       expectRefusal(() => raw.read(bad, 0, 1));
     }
     raw.free(other);
   }),
+);
+
+property(
+  'memory is counted right, whatever free is told of the garbage collector',
+  60,
+  fc.property(
+    fc.array(
+      fc.oneof(
+        { weight: 4, arbitrary: fc.record({ alloc: fc.integer({ min: 0, max: 4 * 2 ** 20 }) }) },
+        { weight: 4, arbitrary: fc.record({ free: fc.nat(), collected: hostile }) },
+        { weight: 1, arbitrary: fc.constant('trim') },
+      ),
+      { minLength: 1, maxLength: 40 },
+    ),
+    (steps) => {
+      const start = raw.memory();
+      const held: { handle: number; bytes: number }[] = [];
+      for (const step of steps) {
+        if (step === 'trim') raw.trim();
+        else if ('alloc' in step) held.push({ handle: raw.alloc(step.alloc), bytes: step.alloc });
+        else {
+          const [gone] = held.splice(step.free % Math.max(held.length, 1), 1);
+          if (gone) attemptRaw('free', [gone.handle, step.collected]);
+        }
+        const { liveBytes, liveBuffers } = raw.memory();
+        assert.equal(liveBuffers - start.liveBuffers, held.length);
+        assert.equal(
+          liveBytes - start.liveBytes,
+          held.reduce((sum, { bytes }) => sum + bytes, 0),
+        );
+      }
+      for (const { handle } of held) raw.free(handle, true);
+    },
+  ),
 );
 
 property(
