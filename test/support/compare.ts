@@ -60,13 +60,19 @@ export function compareWithin(
   return worst === null ? null : { ...worst, count };
 }
 
+/** The first index in [from, to) where the bytes differ; null if there is none. */
+function firstDifference(a: Uint8Array, b: Uint8Array, from: number, to: number): number | null {
+  if (Buffer.compare(a.subarray(from, to), b.subarray(from, to)) === 0) return null;
+  for (let i = from; i < to; i++) if (a[i] !== b[i]) return i;
+  return null;
+}
+
 /** The first byte outside of [offset, offset + length) that changed, relative to `offset`; null if none did. */
 export function brokenGuard(before: Uint8Array, after: Uint8Array, offset: number, length: number): number | null {
-  for (let i = 0; i < before.length; i++) {
-    if (i === offset) i += length;
-    if (before[i] !== after[i]) return i - offset;
-  }
-  return before.length === after.length ? null : after.length - offset;
+  if (before.length !== after.length) return after.length - offset;
+  const at =
+    firstDifference(before, after, 0, offset) ?? firstDifference(before, after, offset + length, before.length);
+  return at === null ? null : at - offset;
 }
 
 /** The first byte that changed, or null. */

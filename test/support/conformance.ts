@@ -84,13 +84,23 @@ export interface Ran {
   readonly after: readonly (Uint8Array | null)[];
 }
 
-/** Runs one op in buffers of its own. */
-export function runCase(info: OpInfo, one: OpCase, values: Values, misaligned: boolean): Ran {
+/** A case's operands in their buffers, with such contents. */
+export function placeCase(info: OpInfo, one: OpCase, values: Values, misaligned: boolean): readonly (Placed | null)[] {
   const seed = seedOf(`${info.name} ${one.name} ${values.includes('integers') ? 'integers' : 'random'}`);
-  const placed = [
+  return [
     ...one.in.map((o, i) => o && place(o, mix(i, seed), values, false, misaligned)),
     ...one.out.map((o, i) => o && place(o, mix(100 + i, seed), values, true, misaligned)),
   ];
+}
+
+/** Runs one op in buffers of its own. */
+export function runCase(
+  info: OpInfo,
+  one: OpCase,
+  values: Values,
+  misaligned: boolean,
+  placed = placeCase(info, one, values, misaligned),
+): Ran {
   const params: Record<string, number | readonly number[]> = { ...one.params };
   // An activation would hide the magnitude of what it is applied to.
   if (values.startsWith('|') && 'activation' in params) params.activation = 0;
@@ -245,52 +255,78 @@ export function differentNaNs(actual: Ran, expected: Ran, one: OpCase, extra: bo
   return found;
 }
 
-/** Everything that is wrong with an op on one instruction set in one case; empty when nothing is. */
-export function checkCase(info: OpInfo, isa: InstructionSet, one: OpCase, bound: Bound): string[] {
-  const found: string[] = [];
-  const note = (what: string, lines: readonly string[]) => {
-    for (const line of lines) found.push(`${what}: ${line}`);
-  };
-  const on = (name: InstructionSet, values: Values, misaligned: boolean): Ran => {
-    raw.setIsa(name);
-    return runCase(info, one, values, misaligned);
-  };
-  const magnitudesOf = (values: '|integers|' | '|random|') =>
-    bound === 'bilinear' ? on('reference', values, false) : null;
-  raw.setThreads(1);
-  const exact = on(isa, 'integers', true);
-  note('small integers', strayWrites(exact, one.in.length));
-  const exactReference = on('reference', 'integers', true);
-  note(
-    'small integers',
-    one.exact
-      ? wrongValues(exact, exactReference, one, 'exact', null)
-      : wrongValues(exact, exactReference, one, bound, magnitudesOf('|integers|')),
-  );
+/** A case held against the reference on one instruction set after another: what they share is made once. */
+export class CaseCheck {
+  readonly #info: OpInfo;
+  readonly #one: OpCase;
+  readonly #bound: Bound;
+  readonly #placed = new Map<string, readonly (Placed | null)[]>();
+  readonly #reference = new Map<string, Ran>();
 
-  const random = on(isa, 'random', false);
-  note('random', strayWrites(random, one.in.length));
-  const randomReference = on('reference', 'random', false);
-  const magnitudes = magnitudesOf('|random|');
-  note('random', wrongValues(random, randomReference, one, bound, magnitudes));
-
-  const poisoned = on(isa, 'poisoned', true);
-  note('NaN in the inputs', strayWrites(poisoned, one.in.length));
-  note(
-    'NaN in the inputs',
-    differentNaNs(poisoned, on('reference', 'poisoned', true), one, bound === 'bilinear' && 'padTop' in one.params),
-  );
-
-  for (const threads of threadCounts) {
-    raw.setThreads(threads);
-    const again = on(isa, 'random', false);
-    note(`${threads} threads`, strayWrites(again, one.in.length));
-    note(`${threads} threads against 1`, differentBits(again, random, one));
-    if (threads !== misalignedThreads) continue;
-    // Alignment must not change results either, but only equal placements promise equal bits.
-    const misaligned = on(isa, 'random', true);
-    note(`${threads} threads, misaligned`, strayWrites(misaligned, one.in.length));
-    note(`${threads} threads, misaligned`, wrongValues(misaligned, randomReference, one, bound, magnitudes));
+  constructor(info: OpInfo, one: OpCase, bound: Bound) {
+    this.#info = info;
+    this.#one = one;
+    this.#bound = bound;
   }
-  return found;
+
+  #run(isa: InstructionSet, values: Values, misaligned: boolean): Ran {
+    const key = `${values} ${misaligned}`;
+    const placed = this.#placed.get(key) ?? placeCase(this.#info, this.#one, values, misaligned);
+    this.#placed.set(key, placed);
+    raw.setIsa(isa);
+    return runCase(this.#info, this.#one, values, misaligned, placed);
+  }
+
+  #expected(values: Values, misaligned: boolean): Ran {
+    const key = `${values} ${misaligned}`;
+    const ran = this.#reference.get(key) ?? this.#run('reference', values, misaligned);
+    this.#reference.set(key, ran);
+    return ran;
+  }
+
+  /** Everything that is wrong on one instruction set; empty when nothing is. */
+  on(isa: InstructionSet): string[] {
+    const [one, bound] = [this.#one, this.#bound];
+    const found: string[] = [];
+    const note = (what: string, lines: readonly string[]) => {
+      for (const line of lines) found.push(`${what}: ${line}`);
+    };
+    const magnitudesOf = (values: '|integers|' | '|random|') =>
+      bound === 'bilinear' ? this.#expected(values, false) : null;
+    raw.setThreads(1);
+    const exact = this.#run(isa, 'integers', true);
+    note('small integers', strayWrites(exact, one.in.length));
+    const exactReference = this.#expected('integers', true);
+    note(
+      'small integers',
+      one.exact
+        ? wrongValues(exact, exactReference, one, 'exact', null)
+        : wrongValues(exact, exactReference, one, bound, magnitudesOf('|integers|')),
+    );
+
+    const random = this.#run(isa, 'random', false);
+    note('random', strayWrites(random, one.in.length));
+    const randomReference = this.#expected('random', false);
+    const magnitudes = magnitudesOf('|random|');
+    note('random', wrongValues(random, randomReference, one, bound, magnitudes));
+
+    const poisoned = this.#run(isa, 'poisoned', true);
+    note('NaN in the inputs', strayWrites(poisoned, one.in.length));
+    const poisonedReference = this.#expected('poisoned', true);
+    const extra = bound === 'bilinear' && 'padTop' in one.params;
+    note('NaN in the inputs', differentNaNs(poisoned, poisonedReference, one, extra));
+
+    for (const threads of threadCounts) {
+      raw.setThreads(threads);
+      const again = this.#run(isa, 'random', false);
+      note(`${threads} threads`, strayWrites(again, one.in.length));
+      note(`${threads} threads against 1`, differentBits(again, random, one));
+      if (threads !== misalignedThreads) continue;
+      // Alignment must not change results either, but only equal placements promise equal bits.
+      const misaligned = this.#run(isa, 'random', true);
+      note(`${threads} threads, misaligned`, strayWrites(misaligned, one.in.length));
+      note(`${threads} threads, misaligned`, wrongValues(misaligned, randomReference, one, bound, magnitudes));
+    }
+    return found;
+  }
 }
