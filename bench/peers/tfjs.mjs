@@ -167,7 +167,14 @@ const kinds = {
       },
     };
   },
-  overhead: () => calling([random(1), random(1)], (a, b) => tf.add(a, b)),
+  overhead: ({ times }) =>
+    calling([random(1), random(1)], (a, b) =>
+      tf.tidy(() => {
+        let sum = tf.add(a, b);
+        for (let i = 1; i < times; i++) sum = tf.add(sum, b);
+        return sum;
+      }),
+    ),
 };
 
 emit({ peer: `tfjs-${name}`, version: tf.version.tfjs, detail });

@@ -2,7 +2,7 @@
 import type Benchmark from 'benchmark';
 import type { Backend } from '../backend/backend.js';
 import { AnnealError } from '../errors.js';
-import type { Problem } from './problem.js';
+import type { Calls } from './problem.js';
 import { type Summary, summarize } from './statistics.js';
 
 /** @throws E_IO when the package is not installed */
@@ -33,7 +33,7 @@ const MIN_SAMPLES = 5;
 const WARM_UP = 0.5;
 
 /** Some calls back to back, then awaited; a training step is awaited each time. */
-function batchOf(problem: Problem, backend: Backend, count: number): () => Promise<unknown> {
+function batchOf(problem: Calls, backend: Backend, count: number): () => Promise<unknown> {
   const { step } = problem;
   if (step !== undefined) return step;
   return () => {
@@ -51,7 +51,7 @@ async function secondsOf(run: () => Promise<unknown>): Promise<number> {
 /** Milliseconds of one call, over `budgetMs` of samples. */
 export async function timeCalls(
   Timer: typeof Benchmark,
-  problem: Problem,
+  problem: Calls,
   backend: Backend,
   budgetMs: number,
 ): Promise<Summary> {

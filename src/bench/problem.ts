@@ -1,6 +1,7 @@
 // Each work as calls of the public API, on operands drawn from the seed: what a user of the library writes, and, through
 // `capture`, the kernels behind it.
 import * as autograd from '../autograd/index.js';
+import { capture } from '../capture/index.js';
 import * as nn from '../nn/index.js';
 import * as ops from '../ops/index.js';
 import * as optim from '../optim/index.js';
@@ -18,11 +19,16 @@ import type {
   Work,
 } from './works.js';
 
-export interface Problem extends Disposable {
+export interface Calls {
   /** Enqueues the work once. */
   call(): void;
   /** For work whose user waits for a value each time: one call, done when the value is there. */
   readonly step?: () => Promise<number>;
+}
+
+export interface Problem extends Calls, Disposable {
+  /** The same, captured. */
+  readonly captured?: Calls;
 }
 
 const LEARNING_RATE = 1e-3;
@@ -184,15 +190,15 @@ function training({ net: kind, batch }: TrainWork, on: Operands): Problem {
   const sgd = optim.create(optim.sgd({ lr: LEARNING_RATE, momentum: MOMENTUM }), model.namedParameters());
   const x = on.normal([batch, ...shape]);
   const labels = on.labels(batch, 10);
-  const enqueue = (): Tensor =>
-    scope(() => {
-      const loss = ops.softmaxCrossEntropy(model.forward(x, { training: true, seed: on.seed, step: 0 }), labels);
-      sgd.zeroGrad();
-      autograd.backward(loss);
-      sgd.step();
-      return loss.detach();
-    });
-  return {
+  const update = (inputs: { x: Tensor; labels: Tensor }): Tensor => {
+    const output = model.forward(inputs.x, { training: true, seed: on.seed, step: 0 });
+    const loss = ops.softmaxCrossEntropy(output, inputs.labels);
+    sgd.zeroGrad();
+    autograd.backward(loss);
+    sgd.step();
+    return loss;
+  };
+  const awaited = (enqueue: () => Tensor): Calls => ({
     call: () => enqueue().dispose(),
     async step() {
       const loss = enqueue();
@@ -200,7 +206,13 @@ function training({ net: kind, batch }: TrainWork, on: Operands): Problem {
       loss.dispose();
       return value;
     },
+  });
+  const captured = capture(update);
+  return {
+    ...awaited(() => scope(() => update({ x, labels }))),
+    captured: awaited(() => captured({ x, labels })),
     [Symbol.dispose]() {
+      captured.dispose();
       sgd.dispose();
       model.dispose();
       on[Symbol.dispose]();
@@ -231,8 +243,23 @@ export function problemOf(work: Work, seed: number): Problem {
     case 'train':
       return training(work, on);
     case 'overhead': {
+      const { times } = work;
       const [a, b] = [on.normal([1]), on.normal([1])];
-      return alone(on, () => ops.add(a, b));
+      if (times === 1) return alone(on, () => ops.add(a, b));
+      const chain = (inputs: { a: Tensor; b: Tensor }): Tensor => {
+        let sum = ops.add(inputs.a, inputs.b);
+        for (let i = 1; i < times; i++) sum = ops.add(sum, inputs.b);
+        return sum;
+      };
+      const captured = capture(chain);
+      return {
+        call: () => scope(() => chain({ a, b })).dispose(),
+        captured: { call: () => captured({ a, b }).dispose() },
+        [Symbol.dispose]() {
+          captured.dispose();
+          on[Symbol.dispose]();
+        },
+      };
     }
   }
 }

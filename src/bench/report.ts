@@ -23,8 +23,11 @@ export interface BenchResult {
   readonly label: string;
   readonly device: string;
   readonly threads: number;
-  /** `kernel`: on the device's clock around the kernels, added up. `call`: as a TypeScript user makes it. */
-  readonly figure: 'kernel' | 'call';
+  /**
+   * `kernel`: on the device's clock around the kernels, added up. `call`: as a TypeScript user makes it. `captured`: the same,
+   * captured.
+   */
+  readonly figure: 'kernel' | 'call' | 'captured';
   /** `cold`: operands evicted from the caches before each sample. */
   readonly cache: 'warm' | 'cold';
   readonly msMedian: number;

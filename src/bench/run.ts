@@ -10,7 +10,7 @@ import { type Capture, capture } from './capture.js';
 import { type FmaPeak, fmaPeaks, LimitLog, LimitLoops, loopMs } from './limits.js';
 import { type Measured, measureBetweenLimits, measureKernels, trafficOf } from './measure.js';
 import { type PeerName, type PeerResult, type PeerRun, runPeer } from './peers.js';
-import { type Problem, problemOf } from './problem.js';
+import { type Calls, problemOf } from './problem.js';
 import type { BenchLimits, BenchReport, BenchResult, PeerFigure } from './report.js';
 import type { LimitName, Placement } from './roofline.js';
 import { verifyCall } from './verify.js';
@@ -78,7 +78,8 @@ class Run {
     await this.backend.sync();
     if (!(await this.#verify(work, captured))) return;
     await this.#kernels(work, captured, this.threads, false);
-    await this.#calls(work, captured, problem);
+    await this.#calls(work, captured, problem, 'call');
+    if (problem.captured) await this.#calls(work, captured, problem.captured, 'captured');
     if (isCold(work)) await this.#kernels(work, captured, this.threads, true);
     if (work.kind !== 'sgemm' || this.threads === 1) return;
     if (Math.min(work.m, work.n, work.k) < ONE_THREAD_SIZE) return;
@@ -161,12 +162,12 @@ class Run {
     this.#add(work, placement, 'kernel', await measureKernels(captured, this.loops, placement, this.#budgetMs));
   }
 
-  async #calls(work: Work, captured: Capture, problem: Problem): Promise<void> {
+  async #calls(work: Work, captured: Capture, problem: Calls, figure: BenchResult['figure']): Promise<void> {
     this.options.signal?.throwIfAborted();
     const placement = this.#placement(work, this.threads, false);
     const time = () => timeCalls(this.Timer, problem, this.backend, this.#budgetMs);
     const measured = await measureBetweenLimits(captured.calls.map(trafficOf), this.loops, placement, time);
-    this.#add(work, placement, 'call', measured);
+    this.#add(work, placement, figure, measured);
   }
 
   #add(work: Work, { threads, cold }: Placement, figure: BenchResult['figure'], measured: Measured): void {

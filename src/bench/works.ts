@@ -95,10 +95,11 @@ export interface TrainWork extends Named {
   readonly batch: number;
 }
 
-/** a + b of two tensors with one element: what a call costs. */
+/** a + b of two tensors with one element, `times` times one after the other: what a call costs. */
 export interface OverheadWork extends Named {
   readonly kind: 'overhead';
   readonly op: 'add1';
+  readonly times: number;
 }
 
 export type Work =
@@ -309,6 +310,17 @@ const training = (
   }),
 );
 
+const overhead = [1, 100].map(
+  (times): OverheadWork => ({
+    work: times === 1 ? 'op_overhead_add1' : `op_overhead_add1_x${times}`,
+    group: 'overhead',
+    label: times === 1 ? 'one-element add, a call' : `${times} one-element adds, each of the one before`,
+    kind: 'overhead',
+    op: 'add1',
+    times,
+  }),
+);
+
 /** Everything `npm run bench` measures, in its order. */
 export const works: readonly Work[] = [
   ...squares,
@@ -317,5 +329,5 @@ export const works: readonly Work[] = [
   ...memory,
   ...optimizers,
   ...training,
-  { work: 'op_overhead_add1', group: 'overhead', label: 'one-element add, a call', kind: 'overhead', op: 'add1' },
+  ...overhead,
 ];

@@ -101,7 +101,7 @@ const short = (ms: number): string => (ms >= 1000 ? ms.toFixed(0) : Number(ms.to
 
 /**
  * A table for a README, a line for each work: kernels alone with their share of the limit (cold where operands leave the
- * caches), the call, and of each peer its time and that over our kernels' and our call's.
+ * caches), the call, the captured call, and of each peer its time and that over each of ours.
  */
 export function markdownTable({ results }: Pick<BenchReport, 'results'>): string {
   const peers = peersIn(results);
@@ -116,6 +116,7 @@ export function markdownTable({ results }: Pick<BenchReport, 'results'>): string
     ): BenchResult | undefined =>
       rows.find((row) => row.figure === figure && row.cache === cache && row.threads === count);
     const [kernel, cold, call] = [find('kernel', 'warm'), find('kernel', 'cold'), find('call', 'warm')];
+    const captured = find('captured', 'warm');
     const one = threads === 1 ? undefined : find('kernel', 'warm', 1);
     const time = (row: BenchResult | undefined): string => (row === undefined ? '' : short(row.msMedian));
     const share = (row: BenchResult | undefined): string => (row === undefined ? '' : shareText(row));
@@ -125,14 +126,15 @@ export function markdownTable({ results }: Pick<BenchReport, 'results'>): string
       share(kernel?.group === 'memory' ? cold : kernel),
       share(one),
       time(call),
+      time(captured),
       ...peers.map((name) => {
         const peer = kernel?.peers[name];
         if (peer === undefined) return '';
-        const whole = call?.peers[name];
-        return `${short(peer.msMedian)} (${peer.ratio.toFixed(2)}x, ${whole?.ratio.toFixed(2) ?? '–'}x)`;
+        const ratios = [kernel, call, captured].flatMap((row) => row?.peers[name]?.ratio ?? []);
+        return `${short(peer.msMedian)} (${ratios.map((ratio) => `${ratio.toFixed(2)}x`).join(', ')})`;
       }),
     ];
   });
-  const names = ['work', 'kernel, ms', 'of limit', 'one core', 'call, ms', ...peers];
+  const names = ['work', 'kernel, ms', 'of limit', 'one core', 'call, ms', 'captured, ms', ...peers];
   return [names, names.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }

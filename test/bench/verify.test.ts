@@ -50,7 +50,7 @@ const small: Work[] = [
     (rule): Work => ({ work: rule, group: 'optimizer', label: '', kind: 'optimizer', rule, shapes: [[30, 7], [7]] }),
   ),
   { work: 'mlp', group: 'train', label: '', kind: 'train', net: 'mlp', batch: 2 },
-  { work: 'add1', group: 'overhead', label: '', kind: 'overhead', op: 'add1' },
+  { work: 'add1', group: 'overhead', label: '', kind: 'overhead', op: 'add1', times: 1 },
 ];
 
 /** Runs a work once and hands over the ops it enqueued. */

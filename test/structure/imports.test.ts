@@ -21,7 +21,20 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   optim: ['io', 'tensor', 'autograd', 'ops', 'schedule'],
   train: ['io', 'tensor', 'autograd', 'ops', 'capture', 'data', 'nn', 'optim', 'schedule'],
   report: ['io', 'data', 'nn', 'optim', 'schedule', 'train'],
-  bench: ['backend', 'io', 'tensor', 'autograd', 'ops', 'data', 'nn', 'optim', 'schedule', 'train', 'report'],
+  bench: [
+    'backend',
+    'io',
+    'tensor',
+    'autograd',
+    'ops',
+    'capture',
+    'data',
+    'nn',
+    'optim',
+    'schedule',
+    'train',
+    'report',
+  ],
 };
 
 const forAll = ['errors', 'scalar'];
