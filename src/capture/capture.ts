@@ -8,12 +8,13 @@ import { itemBytes } from '../tensor/dtype.js';
 import { recording } from '../tensor/recorder.js';
 import { scope } from '../tensor/scope.js';
 import { formatShape } from '../tensor/shape.js';
-import type { Storage } from '../tensor/storage.js';
+import { Storage } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
 import { difference } from './difference.js';
 import { explainPlan } from './explain.js';
+import { optimize } from './passes/index.js';
 import { type InputPlace, Plan, type PlanMemory, Resources } from './plan.js';
-import { Recording } from './recording.js';
+import { type Memory, Recording, Scratch } from './recording.js';
 
 /** Tensors by name. */
 export type Inputs = Readonly<Record<string, Tensor>>;
@@ -33,6 +34,8 @@ export interface CaptureOptions {
    * drawing from Math.random, is refused where it would be frozen. Default false.
    */
   readonly confirm?: boolean;
+  /** Rewrites what was recorded into fewer or cheaper ops with the same results (src/capture/passes/). Default true. */
+  readonly fuse?: boolean;
   /**
    * Told, once, why the function cannot be captured; it then runs as it is, in this call and from now on. Default: the call
    * throws.
@@ -202,7 +205,7 @@ class Plans<I extends Inputs, S extends Scalars, R> {
 
   /** Runs the function, recording it; `before` is an entry for the same that is to be confirmed. */
   #record(inputs: I, names: readonly string[], tensors: readonly Tensor[], scalars: S, before?: Entry): R {
-    const { confirm = false, plans = DEFAULT_PLANS, fallback } = this.#options;
+    const { confirm = false, fuse = true, plans = DEFAULT_PLANS, fallback } = this.#options;
     const looks = tensors.map(lookOf);
     const recorder = new Recording(tensors, fallback !== undefined);
     let result: R;
@@ -237,7 +240,11 @@ class Plans<I extends Inputs, S extends Scalars, R> {
         return placeOf(tensor, looks);
       });
       const resources = this.#resourcesOn(deviceOf(recorder, tensors));
-      const plan = new Plan({ recording: recorder, ops: recorder.ops, inputs: looks, results, resources });
+      const isTemporary = (memory: Memory): boolean =>
+        memory instanceof Scratch ||
+        (recorder.made(memory) && !memory.live && !results.has(memory) && !recorder.constants.has(memory));
+      const ops = fuse ? optimize(recorder.ops, isTemporary) : recorder.ops;
+      const plan = new Plan({ recording: recorder, ops, isTemporary, inputs: looks, results, resources });
       this.entries.unshift({
         plan,
         names,
@@ -313,7 +320,9 @@ class Plans<I extends Inputs, S extends Scalars, R> {
 
 /** @throws E_DEVICE unless it is one */
 function deviceOf({ ops }: Recording, inputs: readonly Tensor[]): Backend {
-  const used = ops.flatMap(({ outputs }) => outputs.flatMap((operand) => operand?.storage.backend ?? []));
+  const used = ops.flatMap(({ outputs }) =>
+    outputs.flatMap((operand) => (operand?.storage instanceof Storage ? operand.storage.backend : [])),
+  );
   const backend = used[0] ?? inputs[0]?.storage.backend ?? backendOf(defaultDevice());
   const other = used.find((each) => each !== backend);
   if (other !== undefined) {

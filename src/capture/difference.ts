@@ -1,6 +1,6 @@
 // Where two recordings of one function differ: a function that does something else each time cannot be replayed.
-import type { Storage } from '../tensor/storage.js';
-import type { RecordedOp, RecordedOperand, Recording } from './recording.js';
+import { Storage } from '../tensor/storage.js';
+import type { Memory, RecordedOp, RecordedOperand, Recording } from './recording.js';
 
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, i) => byte === b[i]);
@@ -9,7 +9,8 @@ const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
 export function difference(a: Recording, b: Recording): string | null {
   /** Memory made or given in the first recording, and its counterpart in the second. */
   const counterparts = new Map<Storage, Storage>(a.inputs.map((storage, i) => [storage, b.inputs[i] ?? storage]));
-  const sameMemory = (x: Storage, y: Storage): boolean => {
+  const sameMemory = (x: Memory, y: Memory): boolean => {
+    if (!(x instanceof Storage && y instanceof Storage)) return false; // scratch is made by passes, later
     const known = counterparts.get(x);
     if (known !== undefined) return known === y;
     if (!a.made(x)) return x === y && !b.made(y);

@@ -3,7 +3,14 @@ import type { Backend, PlanOp, WordViews } from '../backend/backend.js';
 import { Storage } from '../tensor/storage.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { type Lifetime, place } from './placement.js';
-import type { Action, RecordedOp, RecordedOperand, Recording } from './recording.js';
+import {
+  type Action,
+  type Memory,
+  type RecordedOp,
+  type RecordedOperand,
+  type Recording,
+  Scratch,
+} from './recording.js';
 
 /** What one plan holds beyond JavaScript's own memory. */
 interface Holding {
@@ -72,11 +79,11 @@ const wordsAt = (bytes: Uint8Array, at: number, length: number): WordViews => ({
 });
 
 /** How long each temporary is needed, as indices of ops. */
-function lifetimesOf(ops: readonly RecordedOp[], temporaries: ReadonlySet<Storage>): Map<Storage, Lifetime> {
-  const lifetimes = new Map<Storage, Lifetime>();
+function lifetimesOf(ops: readonly RecordedOp[], isTemporary: (memory: Memory) => boolean): Map<Memory, Lifetime> {
+  const lifetimes = new Map<Memory, Lifetime>();
   ops.forEach(({ inputs, outputs }, at) => {
     for (const operand of [...inputs, ...outputs]) {
-      if (operand === null || !temporaries.has(operand.storage)) continue;
+      if (operand === null || !isTemporary(operand.storage)) continue;
       const first = lifetimes.get(operand.storage)?.first ?? at;
       lifetimes.set(operand.storage, { bytes: operand.storage.bytes, first, last: at });
     }
@@ -100,6 +107,8 @@ export interface PlanParts {
   readonly recording: Recording;
   /** The ops to run: the recorded ones, after the passes. */
   readonly ops: readonly RecordedOp[];
+  /** Whether memory holds values of one run only, which nobody sees. */
+  readonly isTemporary: (memory: Memory) => boolean;
   readonly inputs: readonly InputPlace[];
   /** The storages that the function's results lie in. */
   readonly results: ReadonlySet<Storage>;
@@ -115,20 +124,18 @@ export class Plan implements Disposable {
   readonly #slots: readonly Slot[];
   readonly #bindings: Float64Array;
   readonly #params: Uint8Array;
-  /** Where each op's parameters are written anew. */
-  readonly #words = new Map<RecordedOp, WordViews>();
+  /** Where each live op's parameters are written anew. */
+  readonly #live = new Map<RecordedOp['live'], { readonly struct: RecordedOp['struct']; readonly words: WordViews }>();
   readonly #actions: readonly Action[];
   readonly #planned: ReadonlyMap<RecordedOp, PlanOp>;
   /** From outside, and written in each replay. */
   readonly #written: readonly Storage[];
 
-  constructor({ recording, ops, inputs, results, resources }: PlanParts) {
+  constructor({ recording, ops, isTemporary, inputs, results, resources }: PlanParts) {
     this.#recording = recording;
     this.#resources = resources;
     this.ops = ops;
-    const variable = [...recording.storages].filter((storage) => !recording.constants.has(storage));
-    const temporaries = new Set(variable.filter((storage) => !storage.live && !results.has(storage)));
-    const lifetimes = lifetimesOf(ops, temporaries);
+    const lifetimes = lifetimesOf(ops, isTemporary);
     const { offsets, bytes } = place([...lifetimes.values()]);
     const offsetOf = new Map([...lifetimes.keys()].map((storage, i) => [storage, offsets[i] ?? 0]));
     this.memory = {
@@ -138,12 +145,13 @@ export class Plan implements Disposable {
     };
 
     const slots: Slot[] = [{ kind: 'arena' }, ...inputs.map((_, index) => ({ kind: 'input' as const, index }))];
-    const slotOf = new Map<Storage, number>();
+    const slotOf = new Map<Memory, number>();
     const planned = (operand: RecordedOperand | null): PlanOp['inputs'][number] => {
       if (operand === null) return null;
       const { storage, byteOffset, bytes } = operand;
       const temporary = offsetOf.get(storage);
-      if (temporary !== undefined) return { slot: 0, byteOffset: temporary + byteOffset, bytes };
+      if (storage instanceof Scratch || temporary !== undefined)
+        return { slot: 0, byteOffset: (temporary ?? 0) + byteOffset, bytes };
       const input = inputs.findIndex((each) => within(operand, each));
       if (input >= 0) return { slot: 1 + input, byteOffset: byteOffset - (inputs[input]?.byteOffset ?? 0), bytes };
       let slot = slotOf.get(storage);
@@ -165,7 +173,7 @@ export class Plan implements Disposable {
     slots.forEach((slot, i) => {
       if (slot.kind === 'fixed') this.#bind(i, slot.storage, 0, slot.storage.bytes);
     });
-    const written = new Set(ops.flatMap(({ outputs }) => outputs.flatMap((operand) => operand?.storage ?? [])));
+    const written = new Set<Memory>(ops.flatMap(({ outputs }) => outputs.flatMap((operand) => operand?.storage ?? [])));
     this.#written = slots.flatMap((slot) => (slot.kind === 'fixed' && written.has(slot.storage) ? slot.storage : []));
 
     const size = ops.reduce((sum, { struct }) => sum + Math.ceil(struct.bytes / 8) * 8, 0);
@@ -173,7 +181,8 @@ export class Plan implements Disposable {
     let at = 0;
     for (const op of ops) {
       this.#params.set(op.params, at);
-      if (op.live !== null) this.#words.set(op, wordsAt(this.#params, at, op.struct.bytes));
+      if (op.live !== null)
+        this.#live.set(op.live, { struct: op.struct, words: wordsAt(this.#params, at, op.struct.bytes) });
       at += Math.ceil(op.struct.bytes / 8) * 8;
     }
     this.#actions = recording.actions;
@@ -181,7 +190,9 @@ export class Plan implements Disposable {
     resources.reserve(bytes);
     const id = resources.backend.planCreate(slots.length, planOps);
     // Made by the function and kept by somebody beyond it: written in each replay.
-    const kept = variable.filter((storage) => storage.live && !results.has(storage)).map((storage) => storage.retain());
+    const kept = [...recording.storages]
+      .filter((storage) => storage.live && !results.has(storage) && !recording.constants.has(storage))
+      .map((storage) => storage.retain());
     this.#holding = { id, storages: [...kept, ...recording.handOver()] };
     resources.add(this.#holding);
   }
@@ -231,8 +242,8 @@ export class Plan implements Disposable {
         if (typeof action === 'function') {
           action();
         } else {
-          const words = this.#words.get(action);
-          if (words && action.live) action.struct.write(action.live(), words);
+          const op = this.#live.get(action.live);
+          if (op && action.live) op.struct.write(action.live(), op.words);
         }
       }
       backend.planRun(this.#holding.id, this.#bindings, this.#params);

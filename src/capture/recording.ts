@@ -9,9 +9,16 @@ import type { Shape } from '../tensor/shape.js';
 import type { Storage } from '../tensor/storage.js';
 import { lastTensorId, type Tensor } from '../tensor/tensor.js';
 
-/** A part of a storage, as a tensor saw it. */
+/** Memory that exists in a plan only: a temporary that no tensor had. */
+export class Scratch {
+  constructor(readonly bytes: number) {}
+}
+
+export type Memory = Storage | Scratch;
+
+/** A part of a piece of memory, as a tensor saw it. */
 export interface RecordedOperand {
-  readonly storage: Storage;
+  readonly storage: Memory;
   readonly byteOffset: number;
   readonly bytes: number;
   readonly dtype: DType;
@@ -32,7 +39,7 @@ export interface RecordedOp {
 }
 
 /** What a replay does on the host: writes an op's parameters anew, or repeats an effect. */
-export type Action = RecordedOp | (() => void);
+export type Action = Required<Pick<RecordedOp, 'live'>> | (() => void);
 
 function operandOf(tensor: Tensor | null | undefined): RecordedOperand | null {
   if (!tensor) return null;
@@ -40,8 +47,9 @@ function operandOf(tensor: Tensor | null | undefined): RecordedOperand | null {
   return { storage, byteOffset, bytes: byteLength, dtype, shape };
 }
 
+/** A function of its own for each op: it tells a live op, also one that a pass has rewritten. */
 function liveOf(values: Live<AnyValues>): (() => AnyValues) | null {
-  if (typeof values === 'function') return values;
+  if (typeof values === 'function') return () => values();
   return Object.values(values).some((value) => value instanceof Scalar) ? () => values : null;
 }
 

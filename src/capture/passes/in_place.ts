@@ -1,0 +1,67 @@
+// Elementwise ops overwrite a gradient that nobody else needs. Passes would rather see a value with one writer, so such
+// results first get memory of their own (`separate`); at the end, whatever may lie where an input lay is put there
+// (`overwrite`), also where the function itself had taken new memory.
+//
+//   binary f(a, t) -> t                        separate:   binary f(a, t) -> s, and s for t from then on
+//   binary f(a, t) -> s, nobody needs t later  overwrite:  binary f(a, t) -> t, and t for s from then on
+import { type Memory, type RecordedOp, type RecordedOperand, Scratch } from '../recording.js';
+import { type Graph, sameOperand } from './graph.js';
+
+/** Ops that write each item of their result from the items at the same place. */
+const elementwise: ReadonlySet<string> = new Set(['unary', 'binary']);
+
+const isWhole = ({ storage, byteOffset, bytes }: RecordedOperand): boolean =>
+  byteOffset === 0 && bytes === storage.bytes;
+
+function renamed(
+  operands: RecordedOp['inputs'],
+  names: ReadonlyMap<Memory, Memory>,
+): readonly (RecordedOperand | null)[] {
+  return operands.map((operand) => {
+    const name = operand && names.get(operand.storage);
+    return name ? { ...operand, storage: name } : operand;
+  });
+}
+
+export function separate(graph: Graph): readonly RecordedOp[] {
+  const names = new Map<Memory, Memory>();
+  return graph.ops.map((op) => {
+    const inputs = renamed(op.inputs, names);
+    const [out] = op.outputs;
+    const overwrites = out && elementwise.has(op.op) && op.inputs.some((operand) => operand?.storage === out.storage);
+    if (overwrites && isWhole(out) && graph.isTemporary(out.storage)) names.set(out.storage, new Scratch(out.bytes));
+    return { ...op, inputs, outputs: renamed(op.outputs, names) };
+  });
+}
+
+export function overwrite(graph: Graph): readonly RecordedOp[] {
+  const names = new Map<Memory, Memory>();
+  const lastUse = new Map<Memory, number>();
+  const now = (memory: Memory): Memory => names.get(memory) ?? memory;
+  // A piece of memory that took over another lives as long as that one.
+  graph.ops.forEach(({ inputs, outputs }, at) => {
+    for (const operand of [...inputs, ...outputs]) if (operand) lastUse.set(operand.storage, at);
+  });
+  return graph.ops.map((op, at) => {
+    const [out] = op.outputs;
+    if (out && elementwise.has(op.op) && isWhole(out) && graph.isTemporary(out.storage)) {
+      const isNew = graph.writes(out.storage)[0] === at && !graph.reads(out.storage).some((i) => i <= at);
+      const place = op.inputs.find(
+        (operand) =>
+          operand !== null &&
+          isWhole(operand) &&
+          operand.bytes === out.bytes &&
+          operand.dtype === out.dtype &&
+          graph.isTemporary(operand.storage) &&
+          lastUse.get(now(operand.storage)) === at &&
+          op.inputs.every((other) => other?.storage !== operand.storage || sameOperand(other, operand)),
+      );
+      if (isNew && place) {
+        const home = now(place.storage);
+        names.set(out.storage, home);
+        lastUse.set(home, lastUse.get(out.storage) ?? at);
+      }
+    }
+    return { ...op, inputs: renamed(op.inputs, names), outputs: renamed(op.outputs, names) };
+  });
+}
