@@ -285,3 +285,19 @@ export function gradients(
   };
   return createGraph ? run() : scope(run);
 }
+
+/**
+ * Goes on with a backward pass through a graph of its own: the gradients of `output` with respect to `inputs`, given that
+ * with respect to `output`; null where it does not depend on one. Other leaves get theirs added to `grad`, as by `backward`.
+ */
+export function backwardThrough(output: Tensor, dy: Tensor, inputs: readonly Tensor[]): (Tensor | null)[] {
+  const found = new Map<Tensor, Gradient>();
+  const wanted = new Set(inputs);
+  const leaf = (tensor: Tensor, gradient: Gradient): void => {
+    const other = found.get(tensor);
+    if (!wanted.has(tensor)) accumulate(tensor, gradient, false);
+    else found.set(tensor, other === undefined ? gradient : asGradient('add', add(other, gradient)));
+  };
+  walk(output, seedFor('backward', output, dy), {}, leaf, wanted, true);
+  return inputs.map((input) => found.get(input) ?? null);
+}

@@ -61,6 +61,24 @@ export function enableGrad<T>(fn: () => T): T {
   return withGrad(true, fn);
 }
 
+let replaying = false;
+
+/** Whether a forward pass runs a second time, for its backward pass: state it keeps beyond its result must stay as it is. */
+export function recomputing(): boolean {
+  return replaying;
+}
+
+/** Runs `fn`, which has run before, again. */
+export function recompute<T>(fn: () => T): T {
+  const before = replaying;
+  replaying = true;
+  try {
+    return enableGrad(fn);
+  } finally {
+    replaying = before;
+  }
+}
+
 export interface RecordOptions {
   /** The tensors whose values the rule reads: inputs or the output. Default: all of them. */
   readonly saved?: readonly Tensor[];
@@ -74,7 +92,17 @@ export function record<T extends Tensor>(
   backward: Backward,
   options: RecordOptions = {},
 ): T {
-  if (!records(inputs)) return output;
+  return records(inputs) ? recordAlways(op, output, inputs, backward, options) : output;
+}
+
+/** As `record`, whether or not an input carries a gradient: the rule may know of leaves that are no inputs. */
+export function recordAlways<T extends Tensor>(
+  op: string,
+  output: T,
+  inputs: readonly (Tensor | null)[],
+  backward: Backward,
+  options: RecordOptions = {},
+): T {
   const parents: (Node | null)[] = [];
   for (const input of inputs) parents.push(input?.node ?? null);
   const saved: Saved[] = [];

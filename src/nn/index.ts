@@ -1,6 +1,7 @@
 /** Neural network layers, models and initialisers. */
 export * as init from './init.js';
 export { type Activation, activation } from './layers/activation.js';
+export { checkpointed } from './layers/checkpointed.js';
 export { type Conv2dOptions, conv2d, type DepthwiseConv2dOptions, depthwiseConv2d } from './layers/conv.js';
 export { type DenseOptions, dense } from './layers/dense.js';
 export { dropout } from './layers/dropout.js';

@@ -164,6 +164,7 @@ export abstract class Module {
   }
 }
 
+/** A child without a name has its parent's. */
 export function joinPath(prefix: string, name: string): string {
-  return prefix === '' ? name : `${prefix}.${name}`;
+  return [prefix, name].filter((part) => part !== '').join('.');
 }

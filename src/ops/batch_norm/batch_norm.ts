@@ -1,5 +1,5 @@
 // Batch normalisation over the last dimension (kernels/batch_norm/batch_norm.h).
-import { gradEnabled, record } from '../../autograd/tape.js';
+import { gradEnabled, recomputing, record } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
 import { formatShape, sameShape, sizeOf } from '../../tensor/shape.js';
@@ -69,7 +69,8 @@ export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor<'f32'> {
   const onTape = gradEnabled() && inputs.some((input) => input?.requiresGrad);
   const mean = onTape ? empty([channels], 'f32', x.device) : null;
   const rstd = onTape ? empty([channels], 'f32', x.device) : null;
-  const running = [runningMean, runningVar];
+  // Second runs of a forward pass see the batch that moved the averages already.
+  const running = training && recomputing() ? [null, null] : [runningMean, runningVar];
   dispatch(
     batchNormParams,
     { rows, channels, training, eps: epsilon, momentum },
