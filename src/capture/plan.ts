@@ -34,6 +34,8 @@ export class Resources {
     if (held !== null && held.bytes >= bytes) return held;
     held?.release();
     this.#arena = null;
+    // What the recording had used.
+    this.backend.trim();
     this.#arena = new Storage(this.backend, bytes);
     return this.#arena;
   }
@@ -187,7 +189,6 @@ export class Plan implements Disposable {
     }
     this.#actions = recording.actions;
 
-    resources.reserve(bytes);
     const id = resources.backend.planCreate(slots.length, planOps);
     // Made by the function and kept by somebody beyond it: written in each replay.
     const kept = [...recording.storages]
