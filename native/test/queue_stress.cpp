@@ -1,11 +1,12 @@
 // Drives the queue and the thread pool hard, for ThreadSanitizer: many small jobs, nested producers and consumers of
-// results, failures, fences, changes of the number of threads, and destruction with work still queued.
+// results, plans, failures, fences, changes of the number of threads, and destruction with work still queued.
 #include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 #include <vector>
 
+#include "../../kernels/elementwise/elementwise.h"
 #include "../core/queue.h"
 
 namespace anneal {
@@ -108,11 +109,63 @@ void failuresAndFences() {
   expect(!queue.takeFailure(), "once");
 }
 
+// A plan that fills floats in kParts ops; what with is a parameter of each run.
+struct Fill {
+  static constexpr uint32_t kParts = 8, kPart = 32;
+  static constexpr uint64_t kBytes = uint64_t{kParts} * kPart * sizeof(float);
+  std::shared_ptr<const Plan> plan;
+
+  Fill() {
+    uint32_t fill = 0;
+    while (std::strcmp(opDef(fill).name, "fill") != 0) ++fill;
+    auto made = std::make_shared<Plan>();
+    made->slots = 1;
+    for (uint32_t part = 0; part < kParts; ++part) {
+      const PlanOperand out{0, part * kPart * sizeof(float), kPart * sizeof(float)};
+      made->add(fill, 0, 1, &out);
+    }
+    plan = std::move(made);
+  }
+
+  void push(Queue& queue, std::vector<float>& cells, float value) const {
+    std::unique_ptr<PlanRun> run = queue.idleRun();
+    run->plan = plan;
+    std::vector<FillParams> params(kParts, FillParams{static_cast<uint32_t>(DType::f32), kPart, value, 0});
+    const BufferRef slot{cells.data(), kBytes};
+    const char* op = nullptr;
+    run->bind(&slot, params.data(), isaBest(), op);
+    queue.push(std::move(run));
+  }
+};
+
+void plans() {
+  for (int threads = 1; threads <= 4; ++threads) {
+    Queue queue(threads);
+    std::vector<float> cells(Fill::kParts * Fill::kPart), copy(cells.size());
+    constexpr int kRuns = 3000;
+    for (int i = 0; i < kRuns; ++i) {
+      if (i % 100 == 0) Fill().push(queue, cells, -1);  // a plan whose only owner is its run
+      static const Fill fill;
+      fill.push(queue, cells, static_cast<float>(i));
+      if (i % 7 != 0) continue;
+      queue.wait(queue.push(CopyRecord{copy.data(), cells.data(), Fill::kBytes}));
+      for (float cell : copy) expect(cell == static_cast<float>(i), "a copy sees every plan before it");
+    }
+    queue.wait(queue.submitted());
+    expect(!queue.takeFailure(), "no failure in a plan");
+  }
+}
+
 void destructionWithWorkQueued() {
+  const Fill fill;
   for (int i = 0; i < 200; ++i) {
     std::vector<int64_t> cells(kCells);
+    std::vector<float> filled(Fill::kParts * Fill::kPart);
     Queue queue(1 + i % 4);
-    for (int j = 0; j < i % 40; ++j) push(queue, record(cells, {5, ~0u}));
+    for (int j = 0; j < i % 40; ++j) {
+      push(queue, record(cells, {5, ~0u}));
+      if (i % 2 == 0) fill.push(queue, filled, 1);
+    }
   }
 }
 
@@ -133,6 +186,7 @@ void poolAlone() {
 int main() {
   anneal::poolAlone();
   anneal::orderAndSums();
+  anneal::plans();
   anneal::failuresAndFences();
   anneal::destructionWithWorkQueued();
   std::printf("queue stress: %d failures\n", anneal::failures);
