@@ -41,8 +41,9 @@ test('kernel objects export nothing outside the namespace of their instruction s
   const objects = kernelObjects();
   if (objects.length === 0) return t.skip('no kernel objects: the addon is a prebuilt one');
   if (process.platform !== 'linux') return t.skip('reads ELF symbols: Linux only');
-  for (const { isa, path } of objects) {
-    const nm = await runProgram('nm', ['--defined-only', path]);
+  const listings = await Promise.all(objects.map(({ path }) => runProgram('nm', ['--defined-only', path])));
+  for (const [i, { isa, path }] of objects.entries()) {
+    const nm = listings[i] ?? '';
     assert.ok(nm.includes(`6anneal${isa.length}${isa}`), `${path} defines nothing of ${isa}`);
     assert.deepEqual(strays(nm, isa), [], path);
   }
