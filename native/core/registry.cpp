@@ -6,9 +6,11 @@ namespace anneal {
 #include "../../kernels/ops.def"
 #undef ANNEAL_OP
 
+#ifdef ANNEAL_HAVE_BASELINE
 namespace baseline {
 extern const KernelFn kTable[];
 }
+#endif
 #ifdef ANNEAL_HAVE_AVX2
 namespace avx2 {
 extern const KernelFn kTable[];
@@ -34,25 +36,23 @@ const char* isaName(Isa isa) {
   return names[static_cast<int>(isa)];
 }
 
-bool isaCompiled(Isa isa) {
+// The kernels of an instruction set, or nullptr where this build leaves it out.
+static const KernelFn* kernelsOf(Isa isa) {
   switch (isa) {
-    case Isa::reference:
-    case Isa::baseline: return true;
-    case Isa::avx2:
+#ifdef ANNEAL_HAVE_BASELINE
+    case Isa::baseline: return baseline::kTable;
+#endif
 #ifdef ANNEAL_HAVE_AVX2
-      return true;
-#else
-      return false;
+    case Isa::avx2: return avx2::kTable;
 #endif
-    case Isa::avx512:
 #ifdef ANNEAL_HAVE_AVX512
-      return true;
-#else
-      return false;
+    case Isa::avx512: return avx512::kTable;
 #endif
+    default: return nullptr;
   }
-  return false;
 }
+
+bool isaCompiled(Isa isa) { return isa == Isa::reference || kernelsOf(isa) != nullptr; }
 
 bool isaRunnable(Isa isa) {
   if (!isaCompiled(isa)) return false;
@@ -71,14 +71,8 @@ Isa isaBest() {
 }
 
 KernelFn kernel(Isa isa, uint32_t id) {
-  if (isa == Isa::reference) return opDef(id).reference;
-#ifdef ANNEAL_HAVE_AVX2
-  if (isa == Isa::avx2) return avx2::kTable[id];
-#endif
-#ifdef ANNEAL_HAVE_AVX512
-  if (isa == Isa::avx512) return avx512::kTable[id];
-#endif
-  return baseline::kTable[id];
+  const KernelFn* const kernels = kernelsOf(isa);
+  return kernels != nullptr ? kernels[id] : opDef(id).reference;
 }
 
 }  // namespace anneal

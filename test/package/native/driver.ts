@@ -19,16 +19,20 @@ export function unless(...programs: string[]): string | false {
 export async function build(name: string, targets: readonly string[], options: readonly string[]): Promise<string> {
   const folder = join(root, 'build', name);
   await runProgram('cmake', ['-S', root, '-B', folder, '-DANNEAL_NATIVE_TESTS=ON', ...options]);
-  const jobs = String(Math.min(2, availableParallelism()));
+  const jobs = String(availableParallelism());
   await runProgram('cmake', ['--build', folder, '--parallel', jobs, '--target', ...targets]);
   return folder;
 }
 
-/** Runs the conformance driver on every small case; it fails when a case does. */
-export async function conformance(command: readonly [string, ...string[]], isas: readonly string[]): Promise<void> {
+/** Runs the conformance driver on every small case; it fails when a case does. `kinds`: as in writeNativeCases. */
+export async function conformance(
+  command: readonly [string, ...string[]],
+  isas: readonly string[],
+  kinds?: Parameters<typeof writeNativeCases>[2],
+): Promise<void> {
   await withFolder(async (folder) => {
     const path = join(folder, 'cases.bin');
-    const { cases } = writeNativeCases(path);
+    const { cases } = writeNativeCases(path, 'every', kinds);
     const [program, ...first] = command;
     const env = { ...process.env, UBSAN_OPTIONS: 'print_stacktrace=1', ASAN_OPTIONS: 'detect_leaks=1' };
     const printed = await runProgram(program, [...first, path, ...isas], { env });
