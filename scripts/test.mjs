@@ -2,9 +2,12 @@
 // The last line is `N passed, N failed, N skipped`; lint and the type check count as one test each.
 //
 //   ANNEAL_TEST_SLOW=1   also runs the slow tests (node-gyp build, sanitizers, cross-compiled NEON kernels)
+//
+// The slow tests, test/package/native/, take minutes of compiler: they run beside all others, in the processor
+// time that those leave over.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, relative, sep } from 'node:path';
 import { log, main, root, run, since } from './lib/process.mjs';
 import { setup } from './lib/setup.mjs';
 
@@ -31,14 +34,17 @@ async function check(name, args, totals) {
   log(`${name}: ${status === 0 ? 'ok' : 'failed'} in ${since(start)}`);
 }
 
-async function runTests(files, totals) {
+const buildsNatively = (path) => path.startsWith(join('test', 'package', 'native') + sep);
+
+async function runTests(files, totals, { concurrency, idle }) {
+  if (files.length === 0) return;
   const folder = mkdtempSync(join(tmpdir(), 'anneal-test-'));
   const totalsPath = join(folder, 'totals.json');
   try {
-    const args = ['--import', 'tsx', '--test', '--test-concurrency=2', '--test-timeout=900000'];
+    const args = ['--import', 'tsx', '--test', `--test-concurrency=${concurrency}`, '--test-timeout=1800000'];
     const reporter = ['--test-reporter=./scripts/lib/test_reporter.mjs', '--test-reporter-destination=stdout'];
     const env = { ...process.env, ANNEAL_TEST_TOTALS: totalsPath };
-    const status = await run(process.execPath, [...args, ...reporter, ...files], { env });
+    const status = await run(process.execPath, [...args, ...reporter, ...files], { env, idle });
     if (status > 128) process.exit(status);
     const found = existsSync(totalsPath) ? JSON.parse(readFileSync(totalsPath, 'utf8')) : null;
     totals.passed += found?.passed ?? 0;
@@ -58,11 +64,16 @@ await main(async () => {
   const words = process.argv.slice(2);
   const totals = { passed: 0, failed: 0, skipped: [], failures: [] };
   await setup();
+  const files = testFiles(words);
+  const native = runTests(files.filter(buildsNatively), totals, { concurrency: 2, idle: true });
   await check('lint', [bin('@biomejs/biome', 'biome'), 'check', '.'], totals);
   await check('type check', [bin('typescript', 'tsc'), '-p', 'tsconfig.json'], totals);
-  const files = testFiles(words);
   log(`${files.length} test files`);
-  if (files.length > 0) await runTests(files, totals);
+  // Most run kernels on as many threads as there are cores: files side by side would wait for each other's threads.
+  const concurrency = Math.max(1, availableParallelism() >> 1);
+  const light = files.filter((path) => !buildsNatively(path));
+  await runTests(light, totals, { concurrency, idle: false });
+  await native;
 
   for (const { file, name, reason } of totals.skipped) {
     console.log(`skipped ${file}: ${name}: ${reason || 'no reason given'}`);

@@ -29,7 +29,7 @@ export async function runProgram(program: string, args: readonly string[], optio
     const { stdout } = await exec(program, args, {
       cwd: options.cwd ?? root,
       env: options.env ?? process.env,
-      timeout: options.timeoutMs ?? 600_000,
+      timeout: options.timeoutMs ?? 1_800_000, // slow tests get only the processor time that others leave
       maxBuffer: 2 ** 28,
     });
     return stdout;
