@@ -3,12 +3,14 @@
 import {
   AnnealError,
   autograd,
+  capture,
   type data,
   type ErrorCode,
   keep,
   nn,
   ops,
   optim,
+  type Scalar,
   scope,
   tensor,
   train,
@@ -53,6 +55,27 @@ export async function tensors(): Promise<void> {
   floats.shape[0] = 3;
   // @ts-expect-error: nor do dtypes
   floats.dtype = 'i32';
+}
+
+export function captures(x: Tensor): void {
+  const plain = capture((inputs: { x: Tensor }) => inputs.x);
+  is<ReturnType<typeof plain>, Tensor>();
+  plain({ x });
+  // @ts-expect-error: it takes no scalars
+  plain({ x }, { t: 1 });
+  // @ts-expect-error: x is missing
+  plain({});
+
+  const step = capture((inputs: { x: Tensor }, { t }: { t: Scalar }) => ({ loss: inputs.x, t: t.value }));
+  const { loss, t } = step({ x }, { t: 3 });
+  is<typeof loss, Tensor>();
+  is<typeof t, number>();
+  // @ts-expect-error: t is missing
+  step({ x });
+  // @ts-expect-error: a scalar is a number
+  step({ x }, { t: 'three' });
+  using disposable = step;
+  is<(typeof disposable.plans)[number]['arenaBytes'], number>();
 }
 
 export function scopes(): void {
