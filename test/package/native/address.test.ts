@@ -6,6 +6,9 @@ import { test } from 'node:test';
 import { root, runNode, runProgram } from '../support.js';
 import { build, conformance, isas, unless } from './driver.js';
 
+/** Some thousand steps, plans and re-captures. */
+const SOAK_SECONDS = '40';
+
 test('address and undefined behaviour sanitizers: kernels, queue and boundary', { skip: unless('cmake') }, async () => {
   const targets = ['anneal', 'anneal_conformance', 'anneal_queue_stress'];
   const folder = await build('native-address', targets, ['-DANNEAL_SANITIZE=address,undefined']);
@@ -26,4 +29,5 @@ test('address and undefined behaviour sanitizers: kernels, queue and boundary', 
   const files = readdirSync(join(root, boundary)).filter((name) => name.endsWith('.test.ts'));
   assert.ok(files.length > 0);
   await runNode(['--import', 'tsx', '--test', ...files.map((name) => join(boundary, name))], { env });
+  await runNode(['--expose-gc', '--import', 'tsx', join('test', 'capture', 'soak.ts'), SOAK_SECONDS, '7'], { env });
 });
