@@ -98,7 +98,7 @@ void conv2d(const OpCall& call) {
     const float* const image = windows.image.data + g * s.cg;
     const MatrixPacker<kTileColumns> packB{call.input<float>(1) + g * s.og, s.oc, true};
     const Epilogue epilogue{bias == nullptr ? nullptr : bias + g * s.og, static_cast<Activation>(p.activation), false};
-    if (readsInPlace(s.ow, windows.segmentCount, windows.segments.length, s.og)) {
+    if (windowsInPlace(windows.grid.neighbours(), windows.segmentCount, windows.segments.length, s.og)) {
       const Places places{call.output<float>(0) + g * s.og, s.oh * s.ow * s.oc, s.ow * s.oc, s.oc};
       multiplyWindows(call.exec, image, s.n, windows.grid, windows.segments, windows.segmentCount, s.og, packB, places,
                       epilogue);
@@ -150,7 +150,7 @@ void conv2d_backward_data(const OpCall& call) {
     const Segments segments{offsets, whole ? b.taps * s.oc : s.og};
     for (int64_t g = 0; g < s.groups; ++g) {
       const TransposedWeightPacker packB{call.input<float>(1) + g * s.og, taps, s.cg, s.og, s.oc};
-      if (segmentCount > 0 && readsInPlace(b.count, segmentCount, segments.length, s.cg)) {
+      if (segmentCount > 0 && windowsInPlace(direct ? grid.neighbours() : b.count, segmentCount, segments.length, s.cg)) {
         const Places places{dx + (a.first * s.w + b.first) * s.c + g * s.cg, s.h * s.w * s.c, s.sh * s.w * s.c, s.sw * s.c};
         multiplyWindows(call.exec, dy.data + g * s.og, s.n, grid, segments, segmentCount, s.cg, packB, places, {});
         continue;
