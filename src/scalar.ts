@@ -18,3 +18,7 @@ export class Scalar {
 
 /** A number, or one that a captured function is given anew for each replay. */
 export type Num = number | Scalar;
+
+export function isNum(value: unknown): value is Num {
+  return typeof value === 'number' || value instanceof Scalar;
+}

@@ -19,6 +19,8 @@ import { decodeState, encodeState, type OptimizerState, type StateBuffers } from
 export type { OptimizerSpec } from './spec.js';
 
 export interface StepOptions {
+  /** In place of the optimizer's learning rate, for this step. */
+  readonly lr?: Num;
   /** Multiplies every gradient first: the reciprocal of a loss scale, or of the number of accumulated batches. Default 1. */
   readonly gradScale?: Num;
 }
@@ -98,7 +100,7 @@ export class Optimizer {
    * moments and EMA included. Schedules are asked for step t, by default the number of updates done. Adam's bias
    * correction counts updates of the optimizer, not of the parameter. @throws E_ARGUMENT inside `withEma`
    */
-  step(t?: Num, { gradScale = 1 }: StepOptions = {}): void {
+  step(t?: Num, { lr, gradScale = 1 }: StepOptions = {}): void {
     this.#checkUsable('step');
     const { options, rule } = this.spec;
     const clip = this.#clip;
@@ -115,7 +117,7 @@ export class Optimizer {
       return {
         t: at,
         count: this.#count,
-        lr: this.lr(at),
+        lr: lr === undefined ? this.lr(at) : Number(lr),
         emaRate: options.ema === undefined ? 0 : 1 - rateAt(options.ema.decay, at),
         gradScale: Number(gradScale),
         clipNorm,

@@ -1,7 +1,7 @@
 // capture(fn): what a plan holds for, what it gives back, and what it refuses.
 import assert from 'node:assert/strict';
 import * as autograd from '../../src/autograd/index.js';
-import { capture, type Scalar } from '../../src/capture/index.js';
+import { capture, type Num, type Scalar } from '../../src/capture/index.js';
 import * as nn from '../../src/nn/index.js';
 import * as ops from '../../src/ops/index.js';
 import { copyInto } from '../../src/ops/strided_copy/copy.js';
@@ -127,6 +127,42 @@ balanced(
       for (const each of [...list, same, part, outside]) each.dispose();
   },
 );
+
+balanced('a learning rate, a loss scale and what a tensor is multiplied by can be scalars', () => {
+  const make = () => {
+    const model = nn.sequential([nn.dense({ units: 2 })]);
+    model.build([3], 1);
+    return { model, optimizer: create(sgd({ lr: 1, momentum: 0.9 }), model.namedParameters()) };
+  };
+  const [a, b] = [make(), make()];
+  const stepOf =
+    ({ model, optimizer }: typeof a) =>
+    ({ x }: One, { lr, scale, unscale }: { lr: Num; scale: Num; unscale: Num }): Tensor => {
+      const y = model.forward(x, nn.evaluation);
+      const loss = ops.mean(ops.add(ops.square(y), ops.pow(scale, y)));
+      optimizer.zeroGrad();
+      autograd.backward(ops.where(ops.greater(loss, -1), ops.mul(loss, scale), scale));
+      optimizer.step(undefined, { lr, gradScale: unscale });
+      return ops.sub(scale, loss);
+    };
+  using step = capture((inputs: One, scalars: { lr: Scalar; scale: Scalar; unscale: Scalar }) =>
+    stepOf(b)(inputs, scalars),
+  );
+  for (let i = 0; i < 4; i++) {
+    scope(() => {
+      const x = ops.normal([4, 3], { seed: i });
+      const scalars = { lr: 0.1 / (i + 1), scale: 2 ** i + 0.5, unscale: 1 / (2 ** i + 0.5) };
+      const [expected, actual] = [stepOf(a)({ x }, scalars), step({ x }, scalars)];
+      sameBits(actual.dataSync() as Float32Array, expected.dataSync() as Float32Array, `loss ${i}`);
+      sameBits(b.optimizer.arena.params.dataSync(), a.optimizer.arena.params.dataSync(), `weights ${i}`);
+    });
+  }
+  assert.equal(step.plans.length, 1);
+  for (const { model, optimizer } of [a, b]) {
+    optimizer.dispose();
+    model.dispose();
+  }
+});
 
 balanced('inputs may be parts of larger tensors, and share memory or not', () => {
   using fn = capture(({ a, b }: { a: Tensor; b: Tensor }) => ops.sub(a, b));

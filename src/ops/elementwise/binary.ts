@@ -1,6 +1,7 @@
 // Elementwise functions of two tensors, with NumPy's broadcasting. Either may be a number.
 import { type Backward, gradEnabled, record, records } from '../../autograd/tape.js';
 import { AnnealError } from '../../errors.js';
+import { isNum, type Num, Scalar } from '../../scalar.js';
 import { dtypeCodes } from '../../tensor/dtype.js';
 import { broadcastShapes, formatShape, type Shape, sameShape } from '../../tensor/shape.js';
 import { empty, type Place, type Tensor } from '../../tensor/tensor.js';
@@ -11,15 +12,17 @@ import { cast } from './cast.js';
 import { type BinaryRule, binaryGrads } from './elementwise.grad.js';
 import { type BinaryName, binaryCode, binaryParams, pairLoops } from './params.js';
 import { powScalar, type UnaryConstants } from './unary.js';
+import { where } from './where.js';
 
-export type Operand = Tensor | number;
+/** A Scalar counts as a fraction, whatever its value. */
+export type Operand = Tensor | Num;
 
 const scalarShape: Shape = [];
 
 /** f32 when either is f32 or a fraction; i32 when all are integers. @throws E_DTYPE on u8 */
 function commonDType(op: string, operands: readonly Operand[]): 'f32' | 'i32' {
   for (const operand of operands) {
-    if (typeof operand !== 'number' && operand.dtype === 'u8') {
+    if (!isNum(operand) && operand.dtype === 'u8') {
       throw new AnnealError(
         'E_DTYPE',
         `${op}: expected f32 or i32, received u8 ${formatShape(operand.shape)}; cast() it first`,
@@ -27,7 +30,7 @@ function commonDType(op: string, operands: readonly Operand[]): 'f32' | 'i32' {
     }
   }
   const isInteger = (operand: Operand): boolean =>
-    typeof operand === 'number' ? Number.isInteger(operand) : operand.dtype === 'i32';
+    isNum(operand) ? Number.isInteger(operand) : operand.dtype === 'i32';
   return operands.every(isInteger) ? 'i32' : 'f32';
 }
 
@@ -36,19 +39,17 @@ export function promote(op: string, ...operands: readonly Operand[]): { dtype: '
   const dtype = commonDType(op, operands);
   return {
     dtype,
-    operands: operands.map((operand) =>
-      typeof operand === 'number' || operand.dtype === dtype ? operand : cast(operand, dtype),
-    ),
+    operands: operands.map((operand) => (isNum(operand) || operand.dtype === dtype ? operand : cast(operand, dtype))),
   };
 }
 
 /** Whether it is f32, or a number, which takes the type of a tensor that is. */
 function mayBeFloat(operand: Operand): boolean {
-  return typeof operand === 'number' || operand.dtype === 'f32';
+  return isNum(operand) || operand.dtype === 'f32';
 }
 
 export function shapeOf(operand: Operand): Shape {
-  return typeof operand === 'number' ? scalarShape : operand.shape;
+  return isNum(operand) ? scalarShape : operand.shape;
 }
 
 function run(
@@ -60,7 +61,7 @@ function run(
   { alpha = 0, beta = 0 }: UnaryConstants,
 ): void {
   const { dims, strides } = pairLoops(name, out.shape, shapeOf(a), shapeOf(b));
-  const scalar = typeof a === 'number' ? a : typeof b === 'number' ? b : 0;
+  const scalar = isNum(a) ? a : isNum(b) ? b : 0;
   dispatch(
     binaryParams,
     {
@@ -75,7 +76,7 @@ function run(
       alpha,
       beta,
     },
-    [typeof a === 'number' ? null : a, typeof b === 'number' ? null : b],
+    [isNum(a) ? null : a, isNum(b) ? null : b],
     [out],
   );
 }
@@ -85,7 +86,7 @@ function backwardOf(rule: BinaryRule, a: Operand, b: Operand, out: Tensor, const
   const gradient = (side: 'a' | 'b', dy: Tensor, place: Place): Tensor | null => {
     const operand = side === 'a' ? a : b;
     const g = rule[side]?.(dy, a, b, out, { alpha, beta }) ?? null;
-    return g === null || typeof operand === 'number' ? null : sumTo(g, operand.shape, place);
+    return g === null || isNum(operand) ? null : sumTo(g, operand.shape, place);
   };
   return (dy, needs, places) => [
     needs[0] ? gradient('a', dy, places[0]) : null,
@@ -110,8 +111,8 @@ function binary(
   constants: UnaryConstants = noConstants,
   result?: 'i32',
 ): Tensor<'f32' | 'i32'> {
-  const some = typeof left === 'number' ? right : left;
-  if (typeof some === 'number') {
+  const some = isNum(left) ? right : left;
+  if (isNum(some)) {
     throw new AnnealError('E_ARGUMENT', `${name}: expected at least one tensor, received two numbers`);
   }
   // On the path of every call: nothing is made that is not needed.
@@ -128,7 +129,7 @@ function binary(
   const out = empty(shape, result ?? dtype, some.device);
   run(name, dtype, a, b, out, constants);
   const rule = binaryGrads[name];
-  const inputs = [typeof a === 'number' ? null : a, typeof b === 'number' ? null : b];
+  const inputs = [isNum(a) ? null : a, isNum(b) ? null : b];
   if (rule === undefined || !records(inputs)) return out;
   const backward = backwardOf(rule, a, b, out, constants);
   if (rule.saves === undefined) return record(name, out, inputs, backward);
@@ -158,7 +159,10 @@ const powBinary = define('pow');
 
 /** a^b. */
 export function pow(a: Operand, b: Operand): Tensor<'f32' | 'i32'> {
-  return typeof a !== 'number' && a.dtype === 'f32' && typeof b === 'number' ? powScalar(a, b) : powBinary(a, b);
+  if (!isNum(a) && a.dtype === 'f32' && typeof b === 'number') return powScalar(a, b);
+  // The rule takes the base's logarithm.
+  const base = a instanceof Scalar && !isNum(b) ? where(equal(b, b), a, a) : a;
+  return powBinary(base, b);
 }
 
 /** The larger of both; NaN wins, ties share the gradient. */

@@ -1,6 +1,8 @@
 // Backward rules of the elementwise ops. x, y, dy and the result have one shape; broadcasting is undone in binary.ts.
 // Every rule is made of ops, so that it can be differentiated again.
+
 import { AnnealError } from '../../errors.js';
+import { isNum } from '../../scalar.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import {
   absGrad,
@@ -105,7 +107,7 @@ function share(won: Tensor, tied: Tensor): Tensor {
 }
 
 function tensorOf(operand: Operand): Tensor {
-  if (typeof operand !== 'number') return operand;
+  if (!isNum(operand)) return operand;
   throw new AnnealError('E_INTERNAL', 'backward: expected a tensor, received a number');
 }
 

@@ -1,4 +1,5 @@
 import { record } from '../../autograd/tape.js';
+import { isNum } from '../../scalar.js';
 import { dtypeCodes } from '../../tensor/dtype.js';
 import { broadcastShapes } from '../../tensor/shape.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
@@ -15,8 +16,8 @@ export function where(condition: Tensor, left: Operand, right: Operand): Tensor 
   const shape = broadcastShapes('where', condition.shape, broadcastShapes('where', shapeOf(a), shapeOf(b)));
   const out = empty(shape, dtype, condition.device);
   const { dims, strides } = broadcastLoops('where', shape, [condition.shape, shapeOf(a), shapeOf(b)]);
-  const scalarA = typeof a === 'number' ? a : 0;
-  const scalarB = typeof b === 'number' ? b : 0;
+  const scalarA = isNum(a) ? a : 0;
+  const scalarB = isNum(b) ? b : 0;
   dispatch(
     whereParams,
     {
@@ -30,10 +31,10 @@ export function where(condition: Tensor, left: Operand, right: Operand): Tensor 
       scalarB,
       ...(dtype === 'i32' ? { intScalarA: scalarA, intScalarB: scalarB } : {}),
     },
-    [condition, typeof a === 'number' ? null : a, typeof b === 'number' ? null : b],
+    [condition, isNum(a) ? null : a, isNum(b) ? null : b],
     [out],
   );
-  const tensors = [a, b].map((operand) => (typeof operand === 'number' ? null : operand));
+  const tensors = [a, b].map((operand) => (isNum(operand) ? null : operand));
   return record(
     'where',
     out,
