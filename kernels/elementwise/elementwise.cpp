@@ -171,6 +171,12 @@ template <uint32_t N> constexpr uint32_t length(const Field (&)[N]) { return N; 
 
 }  // namespace
 
+bool givesTruth(UnaryCode code) {
+  return code == UnaryCode::logical_not || code == UnaryCode::is_nan || code == UnaryCode::is_finite;
+}
+
+bool givesTruth(BinaryCode code) { return code >= BinaryCode::equal && code <= BinaryCode::logical_xor; }
+
 OpDef unary_op() {
   return {"unary", sizeof(UnaryParams), kUnaryFields, length(kUnaryFields), 1, 1, 1, 1, checkUnary, unary_reference};
 }

@@ -85,6 +85,10 @@ enum class BinaryCode : uint32_t {
   count
 };
 
+// Whether a function gives i32 truth values.
+bool givesTruth(UnaryCode code);
+bool givesTruth(BinaryCode code);
+
 struct UnaryParams {
   uint32_t code;   // UnaryCode
   uint32_t dtype;  // of x: f32 or i32

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "elementwise.h"
+#include "reference.h"
 
 namespace anneal {
 namespace {
@@ -17,7 +17,9 @@ double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
 int32_t wrap(uint32_t x) { return static_cast<int32_t>(x); }
 
-double unary(UnaryCode code, double x, double alpha, double beta) {
+}  // namespace
+
+double unaryValue(UnaryCode code, double x, double alpha, double beta) {
   switch (code) {
     case UnaryCode::neg: return -x;
     case UnaryCode::abs: return std::fabs(x);
@@ -56,6 +58,8 @@ double unary(UnaryCode code, double x, double alpha, double beta) {
   return 0;
 }
 
+namespace {
+
 int32_t unaryInteger(UnaryCode code, int32_t x, int32_t alpha, int32_t beta) {
   const auto u = static_cast<uint32_t>(x);
   switch (code) {
@@ -70,12 +74,6 @@ int32_t unaryInteger(UnaryCode code, int32_t x, int32_t alpha, int32_t beta) {
     default: return 0;
   }
 }
-
-bool givesTruth(UnaryCode code) {
-  return code == UnaryCode::logical_not || code == UnaryCode::is_nan || code == UnaryCode::is_finite;
-}
-
-bool givesTruth(BinaryCode code) { return code >= BinaryCode::equal && code <= BinaryCode::logical_xor; }
 
 double modulo(double a, double b) {
   const double r = std::fmod(a, b);
@@ -96,7 +94,9 @@ double siluGrad(double x, double dy) {
   return dy * s * (1 + x * (1 - s));
 }
 
-double binary(BinaryCode code, double a, double b, double alpha, double beta) {
+}  // namespace
+
+double binaryValue(BinaryCode code, double a, double b, double alpha, double beta) {
   switch (code) {
     case BinaryCode::add: return a + b;
     case BinaryCode::sub: return a - b;
@@ -131,6 +131,8 @@ double binary(BinaryCode code, double a, double b, double alpha, double beta) {
   }
   return 0;
 }
+
+namespace {
 
 // a^b modulo 2^32 by squaring; 1 / a^|b| truncated when b < 0.
 int32_t powInteger(int32_t a, int32_t b) {
@@ -222,7 +224,7 @@ void unary_reference(const OpCall& call) {
       call.output<int32_t>(0)[i] = unaryInteger(code, call.input<int32_t>(0)[i], p.intAlpha, p.intBeta);
       continue;
     }
-    const double y = unary(code, call.input<float>(0)[i], p.alpha, p.beta);
+    const double y = unaryValue(code, call.input<float>(0)[i], p.alpha, p.beta);
     if (givesTruth(code))
       call.output<int32_t>(0)[i] = static_cast<int32_t>(y);
     else
@@ -245,7 +247,7 @@ void binary_reference(const OpCall& call) {
     }
     const auto* a = operand<float>(call, 0);
     const auto* b = operand<float>(call, 1);
-    const double y = binary(code, a ? a[ia] : p.scalar, b ? b[ib] : p.scalar, p.alpha, p.beta);
+    const double y = binaryValue(code, a ? a[ia] : p.scalar, b ? b[ib] : p.scalar, p.alpha, p.beta);
     if (givesTruth(code))
       call.output<int32_t>(0)[i] = static_cast<int32_t>(y);
     else

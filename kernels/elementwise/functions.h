@@ -1,21 +1,11 @@
-// Lane-wise functions and the loops around them. A Loop runs one function over dense or single-valued operands.
+// Lane-wise functions, and how a loop is made of one.
 #pragma once
 
 #include "../common/math.h"
 #include "../common/stream.h"
-#include "elementwise.h"
+#include "loops.h"
 
 namespace anneal::ANNEAL_ISA {
-
-struct Scalars {
-  float alpha, beta;
-  int32_t intAlpha, intBeta;
-  bool streams;  // the output goes past the caches where it starts on a vector's boundary
-};
-
-// Operands are 4-byte items whatever their type; `steps` are 1 (dense) or 0 (one value for all).
-using UnaryLoop = void (*)(const Scalars& s, const int32_t* x, int32_t* out, int64_t n);
-using BinaryLoop = void (*)(const Scalars& s, const int32_t* const* in, const int* steps, int32_t* out, int64_t n);
 
 template <class V> struct Lanes;
 template <> struct Lanes<vf> {
