@@ -135,6 +135,7 @@ export const opNames = [
   'adam',
   'rmsprop',
   'limit',
+  'elementwise_chain',
 ] as const;
 
 export type OpName = (typeof opNames)[number];

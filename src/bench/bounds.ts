@@ -43,6 +43,7 @@ export const bounds: Readonly<Record<OpName, Bound>> = {
   adam: within(4e-6, 4e-6),
   rmsprop: within(1e-5, 1e-5),
   limit: within(1e-5, 1e-5),
+  elementwise_chain: within(1e-5, 4e-6),
 };
 
 /** Outputs that are sums over rows: their rounding grows with the root of the number of rows, which the tables keep small. */

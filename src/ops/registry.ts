@@ -16,6 +16,8 @@ import {
 } from './depthwise_conv2d/depthwise_conv2d.js';
 import { binaryCost, castCost, unaryCost } from './elementwise/elementwise.cost.js';
 import { binaryParams, castParams, fillParams, unaryParams, whereParams } from './elementwise/params.js';
+import { elementwiseChainCost } from './elementwise_chain/elementwise_chain.cost.js';
+import { elementwiseChainParams } from './elementwise_chain/elementwise_chain.js';
 import { gatherBackwardCost, gatherCost } from './gather/gather.cost.js';
 import { gatherBackwardParams, gatherParams } from './gather/gather.js';
 import { layerNormBackwardCost, layerNormCost } from './layer_norm/layer_norm.cost.js';
@@ -142,4 +144,7 @@ export const registry: Readonly<Record<OpName, OpEntry>> = {
     }),
   ),
   limit: entry(limitParams, (p) => limitCost(p)),
+  elementwise_chain: entry(elementwiseChainParams, (p, { inputs, outputs }) =>
+    elementwiseChainCost({ ...p, operandItems: [...inputs, ...outputs].reduce((sum, bytes) => sum + items(bytes), 0) }),
+  ),
 };

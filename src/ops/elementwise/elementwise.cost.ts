@@ -27,7 +27,8 @@ const transcendental: ReadonlySet<UnaryName | BinaryName> = new Set([
   'softplus_grad',
 ]);
 
-function flopsOf(name: UnaryName | BinaryName | undefined): number {
+/** Of one item. */
+export function flopsOf(name: UnaryName | BinaryName | undefined): number {
   return name !== undefined && transcendental.has(name) ? TRANSCENDENTAL : 1;
 }
 
