@@ -20,10 +20,13 @@ function valuesOf(fn: (inputs: One) => Tensor, values: readonly number[]): numbe
 
 balanced('replays what was recorded, on other values', () => {
   let runs = 0;
-  using fn = capture(({ x }: One) => {
-    runs++;
-    return ops.add(ops.mul(x, x), x);
-  });
+  using fn = capture(
+    ({ x }: One) => {
+      runs++;
+      return ops.add(ops.mul(x, x), x);
+    },
+    { fuse: false },
+  );
   assert.deepEqual(valuesOf(fn, [1, 2, 3]), [2, 6, 12]);
   assert.deepEqual(valuesOf(fn, [4, 5, 6]), [20, 30, 42]);
   assert.deepEqual(valuesOf(fn, [-1, 0, 1]), [0, 0, 2]);

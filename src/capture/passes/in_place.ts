@@ -4,8 +4,10 @@
 //
 //   binary f(a, t) -> t                        separate:   binary f(a, t) -> s, and s for t from then on
 //   binary f(a, t) -> s, nobody needs t later  overwrite:  binary f(a, t) -> t, and t for s from then on
+//   elementwise_chain likewise, where no step reads t after s is there
+import { elementwiseChainParams, inputsReadUpTo } from '../../ops/elementwise_chain/elementwise_chain.js';
 import { type Memory, type RecordedOp, type RecordedOperand, Scratch } from '../recording.js';
-import { type Graph, sameOperand } from './graph.js';
+import { type Graph, paramsOf, sameOperand } from './graph.js';
 
 /** Ops that write each item of their result from the items at the same place. */
 const elementwise: ReadonlySet<string> = new Set(['unary', 'binary']);
@@ -21,6 +23,14 @@ function renamed(
     const name = operand && names.get(operand.storage);
     return name ? { ...operand, storage: name } : operand;
   });
+}
+
+/** The inputs that the kernel allows output `o` to lie in the memory of. */
+function placesOf(op: RecordedOp, o: number): RecordedOp['inputs'] {
+  if (elementwise.has(op.op)) return op.inputs;
+  if (op.op !== 'elementwise_chain') return [];
+  const read = inputsReadUpTo(paramsOf(op, elementwiseChainParams), o);
+  return op.inputs.filter((_, i) => read.has(i));
 }
 
 export function separate(graph: Graph): readonly RecordedOp[] {
@@ -43,10 +53,11 @@ export function overwrite(graph: Graph): readonly RecordedOp[] {
     for (const operand of [...inputs, ...outputs]) if (operand) lastUse.set(operand.storage, at);
   });
   return graph.ops.map((op, at) => {
-    const [out] = op.outputs;
-    if (out && elementwise.has(op.op) && isWhole(out) && graph.isTemporary(out.storage)) {
+    const taken = new Set<Memory>();
+    op.outputs.forEach((out, o) => {
+      if (!out || !isWhole(out) || !graph.isTemporary(out.storage)) return;
       const isNew = graph.writes(out.storage)[0] === at && !graph.reads(out.storage).some((i) => i <= at);
-      const place = op.inputs.find(
+      const place = placesOf(op, o).find(
         (operand) =>
           operand !== null &&
           isWhole(operand) &&
@@ -54,14 +65,15 @@ export function overwrite(graph: Graph): readonly RecordedOp[] {
           operand.dtype === out.dtype &&
           graph.isTemporary(operand.storage) &&
           lastUse.get(now(operand.storage)) === at &&
+          !taken.has(now(operand.storage)) &&
           op.inputs.every((other) => other?.storage !== operand.storage || sameOperand(other, operand)),
       );
-      if (isNew && place) {
-        const home = now(place.storage);
-        names.set(out.storage, home);
-        lastUse.set(home, lastUse.get(out.storage) ?? at);
-      }
-    }
+      if (!isNew || !place) return;
+      const home = now(place.storage);
+      names.set(out.storage, home);
+      lastUse.set(home, lastUse.get(out.storage) ?? at);
+      taken.add(home);
+    });
     return { ...op, inputs: renamed(op.inputs, names), outputs: renamed(op.outputs, names) };
   });
 }

@@ -1,5 +1,6 @@
 // The passes, in their order. Each rewrites a list of ops into one that does the same, to the last bit, with less to do.
 import type { Memory, RecordedOp } from '../recording.js';
+import { fuseElementwiseChains } from './elementwise_chain.js';
 import { fuseEpilogues } from './epilogue.js';
 import { Graph } from './graph.js';
 import { overwrite, separate } from './in_place.js';
@@ -12,6 +13,7 @@ export const passes: Readonly<Record<string, Pass>> = {
   separate,
   fuseEpilogues,
   maskBeforePooling,
+  fuseElementwiseChains,
   overwrite,
 };
 
