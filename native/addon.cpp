@@ -27,6 +27,10 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   function("time", anneal::bindTime);
   function("sync", anneal::bindSync);
   function("wait", anneal::bindWait);
+  function("submitted", anneal::bindSubmitted);
+  function("profileStart", anneal::bindProfileStart);
+  function("profileNow", anneal::bindProfileNow);
+  function("profileStop", anneal::bindProfileStop);
   function("memory", anneal::bindMemory);
   function("trim", anneal::bindTrim);
   function("ops", anneal::bindOps);

@@ -34,6 +34,27 @@ export interface CpuInfo {
   readonly runnable: readonly InstructionSet[];
 }
 
+/** What one thread did while a profile was taken: a number for each event. */
+export interface EventColumns {
+  /** Nanoseconds since the profile began. */
+  readonly start: Float64Array;
+  readonly end: Float64Array;
+  /** Of the queue's record, counted from 1. */
+  readonly sequence: Float64Array;
+  /** Of the op within its record. */
+  readonly index: Uint32Array;
+  /** On the queue: the op's id, or 2^32 - 1 for a copy. In the pool: the number of tasks. */
+  readonly what: Uint32Array;
+  /** Events that the buffer had no room for. */
+  readonly dropped: number;
+}
+
+/** Events of the queue's thread, and each pool thread's shares of ops; pool thread 0 is the queue's own. */
+export interface DeviceEvents {
+  readonly queue: EventColumns;
+  readonly workers: readonly EventColumns[];
+}
+
 /** What the addon exports. Each environment (main thread, worker) has buffers and a queue of its own. */
 export interface Addon {
   alloc(bytes: number): number;
@@ -78,6 +99,14 @@ export interface Addon {
   ): Promise<Float64Array>;
   sync(): Promise<void>;
   wait(): void;
+  /** Records enqueued so far: the sequence number of the latest. */
+  submitted(): number;
+  /** Keeps up to so many events of each thread. Waits for the queue to drain. @throws E_ARGUMENT while it already does */
+  profileStart(events: number): void;
+  /** Nanoseconds since the start. @throws E_ARGUMENT without one */
+  profileNow(): number;
+  /** Waits for the queue to drain, and ends it. @throws E_ARGUMENT without a start */
+  profileStop(): DeviceEvents;
   memory(): { liveBytes: number; pooledBytes: number; peakBytes: number; liveBuffers: number };
   trim(): number;
   ops(): OpInfo[];
@@ -193,6 +222,10 @@ function guard(raw: Addon): Addon {
     time: (...args) => time(...args).catch(rethrow),
     sync: () => sync().catch(rethrow),
     wait: call(raw.wait),
+    submitted: call(raw.submitted),
+    profileStart: call(raw.profileStart),
+    profileNow: call(raw.profileNow),
+    profileStop: call(raw.profileStop),
     memory: call(raw.memory),
     trim: call(raw.trim),
     ops: call(raw.ops),

@@ -4,6 +4,7 @@
  *   import { data, nn, optim, schedule, train } from 'anneal';
  */
 import './ops/methods.js';
+import { profileByEnvironment } from './profile/environment.js';
 
 export * as autograd from './autograd/index.js';
 export type { BenchLimits, BenchMachine, BenchReport, BenchResult, PeerFigure } from './bench/report.js';
@@ -15,6 +16,15 @@ export * as io from './io/index.js';
 export * as nn from './nn/index.js';
 export * as ops from './ops/index.js';
 export * as optim from './optim/index.js';
+export {
+  type Profile,
+  type ProfileOptions,
+  type ProfileRow,
+  type ProfileTable,
+  profile,
+  type Trace,
+  type TraceEvent,
+} from './profile/index.js';
 export * as report from './report/index.js';
 export * as schedule from './schedule/index.js';
 export type { DType } from './tensor/dtype.js';
@@ -22,3 +32,5 @@ export { keep, scope } from './tensor/scope.js';
 export type { Shape } from './tensor/shape.js';
 export { Tensor, type TensorOptions, tensor } from './tensor/tensor.js';
 export * as train from './train/index.js';
+
+profileByEnvironment();

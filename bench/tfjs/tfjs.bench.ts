@@ -9,7 +9,7 @@ import { join, relative, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { installPeers, peersFolder } from '../../src/bench/peer_install.js';
 import { peerEnvironment } from '../../src/bench/peers.js';
-import { tableHead, tableRow } from '../../src/cli/table.js';
+import { tableHead, tableRow } from '../../src/report/text_table.js';
 import { type Job, type JobOptions, prepareJob } from './job.js';
 import { agreementText, type Comparison, caveat, type OpSupport, renderStory, rows, titleOf } from './page.js';
 import { annealCommand, compareLosses, runSide, type SideResult, tfjsCommand } from './side.js';

@@ -27,6 +27,12 @@ Napi::Value bindPlanCreate(const Napi::CallbackInfo& info);  // (slots, ops, ope
 Napi::Value bindPlanRun(const Napi::CallbackInfo& info);     // (id, bindings, params)
 Napi::Value bindPlanFree(const Napi::CallbackInfo& info);    // (id)
 
+// profile.cpp
+Napi::Value bindSubmitted(const Napi::CallbackInfo& info);     // () -> the number of records so far
+Napi::Value bindProfileStart(const Napi::CallbackInfo& info);  // (events)
+Napi::Value bindProfileNow(const Napi::CallbackInfo& info);    // () -> nanoseconds since the start
+Napi::Value bindProfileStop(const Napi::CallbackInfo& info);   // () -> { queue: columns, workers: [columns] }
+
 // introspection.cpp
 Napi::Value bindOps(const Napi::CallbackInfo& info);         // () -> [{ name, paramBytes, fields, minIn, ... }]
 Napi::Value bindDevice(const Napi::CallbackInfo& info);      // () -> { threads, isa, compiled, runnable }

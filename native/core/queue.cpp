@@ -123,9 +123,25 @@ void Queue::setThreads(int threads) {
   wait(submitted_);
   // The queue thread is idle and touches the pool only for records it has yet to see.
   pool_ = std::make_unique<ThreadPool>(threads);
+  if (profile_) profile_->grow(threads);
+  pool_->setProfile(profile_.get());
 }
 
-void Queue::executeOp(const OpRecord& op, const Timing* timing) {
+void Queue::startProfile(size_t capacity) {
+  if (profile_) raise(Code::argument, "expected no other profile to be taken, received a second");
+  wait(submitted_);
+  profile_ = std::make_unique<Profile>(capacity, threads());
+  pool_->setProfile(profile_.get());
+}
+
+std::unique_ptr<Profile> Queue::stopProfile() {
+  wait(submitted_);
+  pool_->setProfile(nullptr);
+  return std::move(profile_);
+}
+
+void Queue::executeOp(const OpRecord& op, const Timing* timing, uint64_t sequence) {
+  const ProfileScope profiled(profile_.get(), sequence, 0, op.op);
   const OpCall call = op.call(*pool_);
   try {
     if (timing == nullptr) op.kernel(call);
@@ -135,10 +151,12 @@ void Queue::executeOp(const OpRecord& op, const Timing* timing) {
   }
 }
 
-void Queue::executePlan(PlanRun* run) {
+void Queue::executePlan(PlanRun* run, uint64_t sequence) {
   std::unique_ptr<PlanRun> owned(run);
+  uint32_t index = 0;
   for (const PlanOp& op : run->plan->ops) {
     if (stopping_.load(std::memory_order_relaxed)) break;
+    const ProfileScope profiled(profile_.get(), sequence, index++, op.op);
     try {
       kernel(run->isa, op.op)(run->call(op, *pool_));
     } catch (...) {
@@ -156,12 +174,16 @@ void Queue::fail(uint32_t op) {
   if (!failure_) failure_ = std::move(failure);
 }
 
-void Queue::execute(const Record& record) {
+void Queue::execute(const Record& record, uint64_t sequence) {
   switch (record.kind) {
-    case Kind::op: executeOp(record.op, nullptr); break;
-    case Kind::timed: executeOp(record.timed.op, &record.timed.timing); break;
-    case Kind::plan: executePlan(record.plan.run); break;
-    case Kind::copy: std::memcpy(record.copy.to, record.copy.from, record.copy.bytes); break;
+    case Kind::op: executeOp(record.op, nullptr, sequence); break;
+    case Kind::timed: executeOp(record.timed.op, &record.timed.timing, sequence); break;
+    case Kind::plan: executePlan(record.plan.run, sequence); break;
+    case Kind::copy: {
+      const ProfileScope profiled(profile_.get(), sequence, 0, kProfiledCopy);
+      std::memcpy(record.copy.to, record.copy.from, record.copy.bytes);
+      break;
+    }
     case Kind::fence: record.fence.done(record.fence.context, record.fence.token, takeFailure()); break;
   }
 }
@@ -185,7 +207,7 @@ void Queue::loop() {
     for (const uint64_t end = available_.load(std::memory_order_acquire); next != end;) {
       if (stopping_.load(std::memory_order_acquire)) return;
       pool_->setBacklog(available_.load(std::memory_order_acquire) - next > kBacklog);
-      execute(ring_[next % kCapacity]);
+      execute(ring_[next % kCapacity], next + 1);
       ++next;
       completed_.store(next, std::memory_order_seq_cst);
       if (blocked_.load(std::memory_order_seq_cst) != 0 && next >= wanted_.load(std::memory_order_relaxed)) {

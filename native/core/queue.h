@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "plan.h"
+#include "profile.h"
 #include "registry.h"
 #include "status.h"
 #include "thread_pool.h"
@@ -86,6 +87,12 @@ class Queue {
   int threads() const { return pool_->threads(); }
   void setThreads(int threads);            // waits for the queue to drain
 
+  // From here on every op, copy and pool thread's share of an op is an event, up to `capacity` of them on each thread. Both
+  // wait for the queue to drain.
+  void startProfile(size_t capacity);
+  std::unique_ptr<Profile> stopProfile();
+  const Profile* profile() const { return profile_.get(); }  // null: none is taken
+
  private:
   enum class Kind : uint32_t { op, timed, copy, plan, fence };
   struct Record {
@@ -104,12 +111,13 @@ class Queue {
   uint64_t publish();
   void loop();
   bool awaitRecords(uint64_t next);  // false: stop
-  void execute(const Record& record);
-  void executeOp(const OpRecord& op, const Timing* timing);
-  void executePlan(PlanRun* run);
+  void execute(const Record& record, uint64_t sequence);
+  void executeOp(const OpRecord& op, const Timing* timing, uint64_t sequence);
+  void executePlan(PlanRun* run, uint64_t sequence);
   void fail(uint32_t op);  // keeps the exception at hand, unless an earlier one is still to be told
 
   std::unique_ptr<Record[]> ring_;
+  std::unique_ptr<Profile> profile_;  // as pool_, changed only while the queue thread is idle
   std::unique_ptr<ThreadPool> pool_;
   // The producer's: records published, and completed() as it last saw it.
   uint64_t submitted_ = 0;

@@ -91,8 +91,11 @@ uint32_t ThreadPool::workOn(uint32_t share, uint32_t epoch, int worker) {
 uint32_t ThreadPool::work(uint32_t epoch, int worker) {
   const auto workers = static_cast<uint32_t>(shares_.size()), own = static_cast<uint32_t>(worker);
   uint32_t finished = 0;
+  Profile* const profile = profile_.load(std::memory_order_relaxed);
+  const int64_t start = profile == nullptr ? 0 : profileClock();
   for (uint32_t i = 0; i < workers; ++i) finished += workOn((own + i) % workers, epoch, worker);
   if (finished == 0) return 0;     // the job may be over, and its fields those of the next one
+  if (profile != nullptr) profile->addShare(worker, start, finished);
   const uint32_t count = count_;   // read while the tasks of this worker still keep the job open
   if (done_.fetch_add(finished, std::memory_order_seq_cst) + finished == count &&
       waiting_.load(std::memory_order_seq_cst) != 0)
@@ -109,17 +112,24 @@ bool ThreadPool::worthWaking(const Known& job, int64_t count, Body body) const {
   return backlog_ || job.body != body || job.count != count || job.us > kWorthWaking;
 }
 
+void ThreadPool::runAlone(int64_t count, Body body, void* arg) {
+  Profile* const profile = profile_.load(std::memory_order_relaxed);
+  const int64_t start = profile == nullptr ? 0 : profileClock();
+  for (int64_t i = 0; i < count; ++i) body(arg, i, kShared);
+  if (profile != nullptr) profile->addShare(kShared, start, static_cast<uint32_t>(count));
+}
+
 void ThreadPool::parallelFor(int64_t count, Body body, void* arg) {
   if (count <= 0) return;
   if (count > std::numeric_limits<uint32_t>::max()) raise(Code::internal, "more than 2^32 tasks in one job");
   if (helpers_.empty() || count == 1) {
-    for (int64_t i = 0; i < count; ++i) body(arg, i, kShared);
+    runAlone(count, body, arg);
     return;
   }
   Known& job = known(count, body);
   if (sleepers_.load(std::memory_order_seq_cst) != 0 && !worthWaking(job, count, body)) {
     const Clock::time_point start = Clock::now();
-    for (int64_t i = 0; i < count; ++i) body(arg, i, kShared);
+    runAlone(count, body, arg);
     job = {body, count, microseconds(start)};
     return;
   }

@@ -16,6 +16,7 @@
 
 #include "op.h"
 #include "park.h"
+#include "profile.h"
 
 namespace anneal {
 
@@ -32,6 +33,9 @@ class ThreadPool final : public Exec {
   // Whether more than the op at hand is waiting to be done: helpers that are woken now will not sleep again soon.
   void setBacklog(bool backlog) { backlog_ = backlog; }
   void* scratch(int worker, int slot, size_t bytes) override;
+
+  // Each worker's part of a job from here on is an event there; null: of none. No job may be running.
+  void setProfile(Profile* profile) { profile_.store(profile, std::memory_order_relaxed); }
 
  private:
   struct ScratchBlock {
@@ -55,6 +59,7 @@ class ThreadPool final : public Exec {
 
   Known& known(int64_t count, Body body);
   bool worthWaking(const Known& job, int64_t count, Body body) const;
+  void runAlone(int64_t count, Body body, void* arg);
   uint32_t shareEnd(uint32_t worker) const;  // one past the last task that `worker` starts with
   void helperLoop(int worker);
   void awaitJob(uint32_t seen);
@@ -72,6 +77,7 @@ class ThreadPool final : public Exec {
   std::atomic<uint32_t> sleepers_{0};          // helpers that sleep on wake_, or are about to
   std::atomic<bool> stopping_{false};
   bool backlog_ = false;
+  std::atomic<Profile*> profile_{nullptr};  // atomic, since a helper that comes late to a job looks as the next begins
   Known known_[kKnown];
   Body body_ = nullptr;
   void* arg_ = nullptr;

@@ -1,4 +1,5 @@
 // Reverse mode: from a result back to the leaves, newest node first, each node once.
+import { span } from '../backend/tracing.js';
 import { AnnealError } from '../errors.js';
 import { onesLike, zerosLike } from '../ops/creation.js';
 import { add, addInto } from '../ops/elementwise/elementwise.js';
@@ -251,8 +252,7 @@ export function backward(output: Tensor, seed?: Tensor, options: BackwardOptions
       nowhere,
       true,
     );
-  if (createGraph) run();
-  else scope(run);
+  span('backward', createGraph ? run : () => scope(run));
 }
 
 /**

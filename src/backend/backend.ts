@@ -1,6 +1,10 @@
 // The contract between tensors and a device. Every device is a queue: `run` and `write` enqueue and return; what they
 // do happens in the order of the calls. `read` and `sync` settle once everything enqueued before them is done.
 
+import type { DeviceEvents } from '../binding.js';
+
+export type { DeviceEvents, EventColumns } from '../binding.js';
+
 /** Names a buffer of one backend. Carries a generation: using one that was freed is an `E_DISPOSED` error. */
 export type Handle = number;
 
@@ -51,6 +55,16 @@ export interface PlanOp {
   readonly outputs: readonly (PlanOperand | null)[];
 }
 
+/** Keeps what the device's threads do, for a profile. */
+export interface DeviceProfiler {
+  /** Up to so many events a thread. Waits for what is enqueued. @throws E_ARGUMENT while another profile is taken */
+  start(events: number): void;
+  /** Nanoseconds since the start, on the clock of the events. */
+  now(): number;
+  /** Waits for what is enqueued, and gives all events since the start. */
+  stop(): DeviceEvents;
+}
+
 export interface Backend {
   readonly name: DeviceName;
   /** A buffer of at least `bytes` bytes, contents undefined. @throws E_OOM */
@@ -77,6 +91,8 @@ export interface Backend {
    */
   planRun(plan: number, bindings: Float64Array, params: Uint8Array): void;
   planFree(plan: number): void;
+  /** The ops of a plan as they were given. @throws E_DISPOSED */
+  planOps(plan: number): readonly PlanOp[];
   /**
    * Enqueues one op, to be executed `samples * inner` times, and gives the seconds of one execution for each sample, by the
    * device's own clock around the kernel. `operands` as in a call block. @throws E_RANGE for more than 2^24 executions;
@@ -90,6 +106,9 @@ export interface Backend {
     nOut: number,
     timing: Timing,
   ): Promise<Float64Array>;
+  /** How many ops, copies and fences were enqueued so far: the sequence number of the latest. */
+  submitted(): number;
+  readonly profiler: DeviceProfiler;
   /** Resolves when everything enqueued is done; rejects with the first failure since the last such call. */
   sync(): Promise<void>;
   memory(): MemoryInfo;

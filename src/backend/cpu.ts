@@ -1,7 +1,7 @@
 // The CPU device: the addon's queue, with op names in place of ids.
 import { addon } from '../binding.js';
 import { AnnealError } from '../errors.js';
-import { type Backend, type OpName, opNames } from './backend.js';
+import { type Backend, type OpName, opNames, type PlanOp } from './backend.js';
 
 /** The call block of native/bindings/context.h. */
 const HEAD_BYTES = 16;
@@ -20,6 +20,7 @@ export function createCpuBackend(): Backend {
   }
   const memory = native.callBlock();
   const head = new Uint32Array(memory, 0, HEAD_BYTES / 4);
+  const plans = new Map<number, readonly PlanOp[]>();
   return {
     name: 'cpu',
     block: {
@@ -46,12 +47,25 @@ export function createCpuBackend(): Backend {
       const operands = ops.flatMap(({ inputs, outputs }) =>
         [...inputs, ...outputs].flatMap((each) => (each ? [each.slot, each.byteOffset, each.bytes] : [-1, 0, 0])),
       );
-      return native.planCreate(slots, Uint32Array.from(heads), Float64Array.from(operands));
+      const plan = native.planCreate(slots, Uint32Array.from(heads), Float64Array.from(operands));
+      plans.set(plan, ops);
+      return plan;
     },
     planRun: native.planRun,
-    planFree: native.planFree,
+    planFree(plan) {
+      native.planFree(plan);
+      plans.delete(plan);
+    },
+    planOps(plan) {
+      const ops = plans.get(plan);
+      if (ops === undefined)
+        throw new AnnealError('E_DISPOSED', 'plan: expected a live plan, received one that was freed');
+      return ops;
+    },
     time: (op, params, operands, nIn, nOut, { samples, inner, cold }) =>
       native.time(ids.get(op) ?? -1, params, operands, nIn, nOut, samples, inner, cold ? 1 : 0),
+    submitted: native.submitted,
+    profiler: { start: native.profileStart, now: native.profileNow, stop: native.profileStop },
     sync: native.sync,
     memory: native.memory,
     trim: native.trim,

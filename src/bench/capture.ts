@@ -20,6 +20,14 @@ export interface OpCall {
   readonly outputs: readonly (OperandRef | null)[];
 }
 
+/** An op as far as its cost goes. */
+export interface SizedCall {
+  readonly op: OpName;
+  readonly params: Uint8Array;
+  readonly inputs: readonly (Pick<OperandRef, 'bytes'> | null)[];
+  readonly outputs: readonly (Pick<OperandRef, 'bytes'> | null)[];
+}
+
 export class Capture implements Disposable {
   #held: Handle[];
 
@@ -89,14 +97,14 @@ export function runCall(backend: Backend, { op, params, inputs, outputs }: OpCal
   backend.run(opNames.indexOf(op), inputs.length, outputs.length);
 }
 
-const bytesOf = (refs: OpCall['inputs']): number[] => refs.map((ref) => ref?.bytes ?? 0);
+const bytesOf = (refs: SizedCall['inputs']): number[] => refs.map((ref) => ref?.bytes ?? 0);
 
 /** What a call costs at least. */
-export function costOf({ op, params, inputs, outputs }: OpCall): Cost {
+export function costOf({ op, params, inputs, outputs }: SizedCall): Cost {
   return registry[op].cost(params, { inputs: bytesOf(inputs), outputs: bytesOf(outputs) });
 }
 
 /** Bytes of all operands together. */
-export function workingSet({ inputs, outputs }: OpCall): number {
+export function workingSet({ inputs, outputs }: SizedCall): number {
   return [...bytesOf(inputs), ...bytesOf(outputs)].reduce((a, b) => a + b, 0);
 }

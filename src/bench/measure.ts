@@ -1,5 +1,5 @@
 // Measures one work: its kernels on the addon's clock and its calls as a user makes them, limits in between.
-import { type Capture, costOf, encodeRefs, type OpCall, workingSet } from './capture.js';
+import { type Capture, costOf, encodeRefs, type OpCall, type SizedCall, workingSet } from './capture.js';
 import { leastShare, productOps } from './least_products.js';
 import type { LimitLoops } from './limits.js';
 import {
@@ -34,7 +34,7 @@ const SAMPLE_SECONDS = 2e-4;
 /** Seconds that evicting a byte takes, about. */
 const EVICT_SECONDS_PER_BYTE = 4e-10;
 
-export function trafficOf(call: OpCall): Traffic {
+export function trafficOf(call: SizedCall): Traffic {
   const written = call.outputs.reduce((sum, ref) => sum + (ref?.bytes ?? 0), 0);
   const { flops, bytes } = costOf(call);
   const products = productOps.has(call.op) ? flops : 0;

@@ -2,7 +2,7 @@
 import type { Comparison } from '../bench/compare.js';
 import { type BenchLimits, type BenchMachine, type BenchReport, type BenchResult, peersIn } from '../bench/report.js';
 import { percent, significant } from '../report/format.js';
-import { tableHead, tableRow } from './table.js';
+import { tableHead, tableRow } from '../report/text_table.js';
 
 interface Column {
   readonly name: string;

@@ -4,7 +4,9 @@ import { createRequire } from 'node:module';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { devices } from '../backend/device.js';
 import { AnnealError } from '../errors.js';
+import { DEFAULT_EVENTS } from '../profile/session.js';
 import { bench, peersOf } from './bench.js';
+import { profileScript } from './profile.js';
 import { quickstart } from './quickstart.js';
 
 function integer(minimum: number): (text: string) => number {
@@ -19,7 +21,10 @@ function integer(minimum: number): (text: string) => number {
 
 const { version }: { version: string } = createRequire(import.meta.url)('../../package.json');
 
-const program = new Command('anneal').version(version).description('Train neural networks in Node.js.');
+const program = new Command('anneal')
+  .version(version)
+  .description('Train neural networks in Node.js.')
+  .enablePositionalOptions();
 
 program
   .command('quickstart')
@@ -58,6 +63,20 @@ program
   .option('--list', 'list the works and measure nothing')
   .action(async (options) => {
     process.exitCode = await bench(options);
+  });
+
+program
+  .command('profile')
+  .description('run a script and see where its time goes: a trace of JavaScript, queue and threads, and a table')
+  .argument('<script>', 'what node runs; options of this command go before it')
+  .argument('[args...]', "the script's own arguments")
+  .option('--out <file>', 'where the trace goes: JSON for ui.perfetto.dev', 'trace.json')
+  .option('--events <count>', 'events that are kept of each thread', integer(1), DEFAULT_EVENTS)
+  .option('--no-limits', "leave this machine's limits, and shares of them, out")
+  .addOption(new Option('--by <what>', 'rows of the table').choices(['op', 'shape']).default('op'))
+  .passThroughOptions()
+  .action(async (script, args, options) => {
+    process.exitCode = await profileScript(script, args, options);
   });
 
 program

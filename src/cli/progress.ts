@@ -5,7 +5,7 @@
 import { SingleBar } from 'cli-progress';
 import { clock, duration, integer, percent, significant } from '../report/format.js';
 import type { EpochRecord, StepRecord } from '../report/run_report.js';
-import { tableHead, tableRow } from './table.js';
+import { tableHead, tableRow } from '../report/text_table.js';
 
 export type ProgressStream = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 

@@ -1,5 +1,5 @@
 // An optimizer: a spec bound to a model's parameters.
-
+import { span } from '../backend/tracing.js';
 import { AnnealError } from '../errors.js';
 import type { JsonValue } from '../io/json.js';
 import { fill } from '../ops/creation.js';
@@ -100,8 +100,12 @@ export class Optimizer {
    * moments and EMA included. Schedules are asked for step t, by default the number of updates done. Adam's bias
    * correction counts updates of the optimizer, not of the parameter. @throws E_ARGUMENT inside `withEma`
    */
-  step(t?: Num, { lr, gradScale = 1 }: StepOptions = {}): void {
+  step(t?: Num, options: StepOptions = {}): void {
     this.#checkUsable('step');
+    span('optimizer', () => this.#update(t, options));
+  }
+
+  #update(t: Num | undefined, { lr, gradScale = 1 }: StepOptions): void {
     const { options, rule } = this.spec;
     const clip = this.#clip;
     this.#gather();

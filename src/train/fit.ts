@@ -1,5 +1,6 @@
 // The training loop: epochs of steps over batches, validation, events, callbacks, and a clean end however it ends.
 import { backward } from '../autograd/backward.js';
+import { awaiting, span } from '../backend/tracing.js';
 import { type Captured, capture } from '../capture/capture.js';
 import type { Loader } from '../data/batch.js';
 import { AnnealError } from '../errors.js';
@@ -224,19 +225,21 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
     const queue: InFlight[] = [];
     this.#lastDone = performance.now();
     let batchIndex = 0;
-    for await (const batch of data.epoch(epoch, { seed: seed ?? 0 })) {
+    for await (const batch of awaiting('data', data.epoch(epoch, { seed: seed ?? 0 }))) {
       if (this.#stop !== null) break;
       if (this.optimizer === null) this.#prepare(batch.x.shape.slice(1));
       const { optimizer } = this;
       if (optimizer === null) break;
       const step = this.#step + 1;
       const lr = optimizer.lr(this.#step);
-      const results = scope(() => {
-        const inputs = upload(batch);
-        return this.#captured
-          ? this.#captured(inputs, { step: this.#step })
-          : this.#update(inputs, { step: this.#step });
-      });
+      const results = span('step', () =>
+        scope(() => {
+          const inputs = upload(batch);
+          return this.#captured
+            ? this.#captured(inputs, { step: this.#step })
+            : this.#update(inputs, { step: this.#step });
+        }),
+      );
       const result = readAndDispose(results);
       if (this.#uncaptured !== null) {
         const message = `the training step runs op by op: ${this.#uncaptured.message}`;
@@ -263,9 +266,11 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
     const { data, seed = 0 } = this.#options;
     const { optimizer } = this;
     if (optimizer === null) throw new AnnealError('E_INTERNAL', 'fit: expected an optimizer');
-    const { x, y } = normalized(inputs, data.normalize);
-    const output = this.#model.forward(x, { training: true, seed, step });
-    const { loss, results } = measure(this.#objective, output, y);
+    const { loss, results } = span('forward', () => {
+      const { x, y } = normalized(inputs, data.normalize);
+      const output = this.#model.forward(x, { training: true, seed, step });
+      return measure(this.#objective, output, y);
+    });
     optimizer.zeroGrad();
     backward(loss);
     optimizer.step(step);

@@ -105,9 +105,10 @@ for (const name of Object.keys(raw) as Name[]) {
       if (!('value' in result)) return;
       // What is left to succeed: an allocation (or reading and writing nothing is refused: no handle is live).
       if (name === 'alloc') raw.free(Number(result.value));
+      else if (name === 'profileStart') raw.profileStop();
       else
         assert.ok(
-          ['memory', 'trim', 'ops', 'device', 'sync', 'wait', 'callBlock'].includes(name),
+          ['memory', 'trim', 'ops', 'device', 'sync', 'wait', 'callBlock', 'submitted'].includes(name),
           `${name} accepted ${args.length} arguments`,
         );
       await result.value;

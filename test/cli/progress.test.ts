@@ -3,8 +3,8 @@ import { Writable } from 'node:stream';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ProgressOptions, TrainingProgress } from '../../src/cli/progress.js';
-import { tableHead, tableRow } from '../../src/cli/table.js';
 import type { EpochRecord, StepRecord } from '../../src/report/run_report.js';
+import { tableHead, tableRow } from '../../src/report/text_table.js';
 
 class Screen extends Writable {
   text = '';

@@ -18,9 +18,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   data: ['io', 'random', 'tensor'],
   schedule: ['io'],
   nn: ['random', 'tensor', 'autograd', 'ops'],
-  optim: ['io', 'tensor', 'autograd', 'ops', 'schedule'],
-  train: ['io', 'tensor', 'autograd', 'ops', 'capture', 'data', 'nn', 'optim', 'schedule'],
+  optim: ['backend', 'io', 'tensor', 'autograd', 'ops', 'schedule'],
+  train: ['backend', 'io', 'tensor', 'autograd', 'ops', 'capture', 'data', 'nn', 'optim', 'schedule'],
   report: ['io', 'data', 'nn', 'optim', 'schedule', 'train'],
+  profile: ['backend', 'io', 'tensor', 'ops', 'report', 'bench'],
   bench: [
     'backend',
     'io',
@@ -89,8 +90,8 @@ test('every folder is listed above', () => {
   assert.deepEqual(rooms.sort(), [...Object.keys(allowed), 'cli'].sort());
 });
 
-test('nothing below train imports train, report, bench or cli, and only the command imports cli', () => {
-  const above = ['train', 'report', 'bench', 'cli'];
+test('nothing below train imports train, report, bench, profile or cli, and only the command imports cli', () => {
+  const above = ['train', 'report', 'bench', 'profile', 'cli'];
   const wrong = imports.filter(({ from, to }) => {
     const [room, target] = [roomOf(from), roomOf(to)];
     if (target === 'cli') return room !== 'cli';

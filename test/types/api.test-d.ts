@@ -10,6 +10,9 @@ import {
   nn,
   ops,
   optim,
+  type Profile,
+  type ProfileRow,
+  profile,
   type Scalar,
   scope,
   tensor,
@@ -153,6 +156,22 @@ export async function runs(model: nn.Module, loader: data.Loader): Promise<void>
   optim.adam({});
   // @ts-expect-error: epsilon belongs to adam
   optim.sgd({ lr: 0.1, epsilon: 1e-8 });
+}
+
+export async function profiles(): Promise<void> {
+  const seen = await profile(async () => 1, { events: 1000, limits: false });
+  is<typeof seen, Profile<number>>();
+  is<typeof seen.value, number>();
+  is<typeof seen.table.rows, readonly ProfileRow[]>();
+  is<ReturnType<typeof seen.write>, Promise<void>>();
+  const [event] = seen.trace.traceEvents;
+  is<NonNullable<typeof event>['ph'], 'X' | 'M'>();
+  // @ts-expect-error: a function is needed
+  await profile(1);
+  // @ts-expect-error: no such option
+  await profile(() => 1, { limit: true });
+  // @ts-expect-error: no such grouping
+  seen.tableBy('layer');
 }
 
 export function errors(error: unknown): ErrorCode | null {

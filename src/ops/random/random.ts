@@ -35,7 +35,8 @@ export const dropoutParams = struct('dropout', {
   p: 'f32',
 });
 
-const kinds = { uniform: 0, normal: 1, truncatedNormal: 2, bernoulli: 3 } as const;
+/** Distributions, in the order of their codes. */
+export const randomKinds = ['uniform', 'normal', 'truncatedNormal', 'bernoulli'] as const;
 
 /** Which draws: the same values give the same numbers, on every machine and with any number of threads. */
 export interface DrawOptions {
@@ -69,14 +70,14 @@ function drawKey(op: string, { seed, stream = 0, counter = 0 }: DrawOptions): Dr
 }
 
 function draw(
-  kind: keyof typeof kinds,
+  kind: (typeof randomKinds)[number],
   shape: Shape,
   options: RandomOptions,
   values: FieldValues<typeof fields>,
 ): Tensor<'f32'> {
   const key = drawKey(kind, options);
   const y = empty([...shape], 'f32', options.device);
-  dispatch(randomParams, { kind: kinds[kind], n: y.size, ...key, ...values }, [], [y]);
+  dispatch(randomParams, { kind: randomKinds.indexOf(kind), n: y.size, ...key, ...values }, [], [y]);
   return y;
 }
 

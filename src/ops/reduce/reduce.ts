@@ -21,9 +21,10 @@ export const reduceParams = struct('reduce', {
   axes: 'u32',
 });
 
-const codes = ['sum', 'mean', 'max', 'min', 'prod', 'argmax', 'argmin', 'sum_squares'] as const;
+/** In the order of the C++ enum. */
+export const reduceCodes = ['sum', 'mean', 'max', 'min', 'prod', 'argmax', 'argmin', 'sum_squares'] as const;
 
-type ReduceName = (typeof codes)[number];
+type ReduceName = (typeof reduceCodes)[number];
 
 /** One axis, several, or all when left out. Negative ones count from the end. */
 export type Axes = number | readonly number[];
@@ -80,7 +81,7 @@ function runReduce(name: ReduceName, x: Tensor, over: readonly number[], out: Te
   }
   dispatch(
     reduceParams,
-    { code: codes.indexOf(name), dtype: dtypeCodes[x.dtype], rank: dims.length, dims, axes },
+    { code: reduceCodes.indexOf(name), dtype: dtypeCodes[x.dtype], rank: dims.length, dims, axes },
     [x],
     [out],
   );
