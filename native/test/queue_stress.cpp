@@ -1,5 +1,5 @@
 // Drives the queue and the thread pool hard, for ThreadSanitizer: many small jobs, nested producers and consumers of
-// results, plans, failures, fences, changes of the number of threads, and destruction with work still queued.
+// results, plans, failures, fences, profiles, changes of the number of threads, and destruction with work still queued.
 #include <atomic>
 #include <cstdio>
 #include <cstring>
@@ -156,6 +156,45 @@ void plans() {
   }
 }
 
+// Profiles start and end again and again while helpers still come from the jobs before.
+void profiles() {
+  for (int threads = 1; threads <= 4; ++threads) {
+    Queue queue(threads);
+    std::vector<int64_t> cells(kCells);
+    for (int round = 0; round < 200; ++round) {
+      constexpr uint64_t kOps = 20;
+      const bool small = round % 4 == 3;  // the queue's buffer cannot hold all
+      const uint64_t before = queue.submitted();
+      queue.startProfile(small ? 7 : 1000);
+      for (uint64_t i = 0; i < kOps; ++i) {
+        push(queue, record(cells, {static_cast<uint32_t>(1 + i % 9), i == 11 ? 2u : ~0u}));
+        if (i == 9 && round % 3 == 0) queue.setThreads(1 + round % 4);
+      }
+      const std::unique_ptr<Profile> profile = queue.stopProfile();
+      expect(queue.profile() == nullptr, "a profile that was stopped is gone");
+      expect(profile->queue.size() + profile->queue.dropped() == kOps, "an event for each op");
+      uint64_t tasks = 0, dropped = 0;
+      for (const auto& worker : profile->workers) {
+        dropped += worker->dropped();
+        for (const ProfileEvent& share : *worker) {
+          tasks += share.what;
+          const uint64_t op = share.sequence - before - 1;
+          expect(op < kOps, "a share is of an op of the profile");
+          if (op >= profile->queue.size()) continue;
+          const ProfileEvent& whole = profile->queue.begin()[op];
+          expect(whole.sequence == share.sequence, "ops are in order");
+          expect(whole.start <= share.start && share.start <= share.end && share.end <= whole.end, "a share is within its op");
+        }
+      }
+      uint64_t expected = 0;
+      for (uint64_t i = 0; i < kOps; ++i) expected += 1 + i % 9;
+      // A thread that raises in the middle of an op which nobody shares leaves no event of its part.
+      expect(dropped > 0 || (tasks <= expected && tasks + 3 >= expected), "all tasks are in shares");
+    }
+    queue.takeFailure();
+  }
+}
+
 void destructionWithWorkQueued() {
   const Fill fill;
   for (int i = 0; i < 200; ++i) {
@@ -188,6 +227,7 @@ int main() {
   anneal::orderAndSums();
   anneal::plans();
   anneal::failuresAndFences();
+  anneal::profiles();
   anneal::destructionWithWorkQueued();
   std::printf("queue stress: %d failures\n", anneal::failures);
   return anneal::failures == 0 ? 0 : 1;
