@@ -9,6 +9,7 @@ import { PROFILE_VARIABLE, type ProfileRequest } from '../profile/environment.js
 import { measureRates } from '../profile/limits.js';
 import { Profile } from '../profile/profile.js';
 import type { ProfileRecording } from '../profile/recording.js';
+import { checkEvents } from '../profile/session.js';
 
 export interface ProfileCommandOptions {
   readonly out: string;
@@ -66,6 +67,7 @@ export async function profileScript(
   args: readonly string[],
   { out, events, limits, by }: ProfileCommandOptions,
 ): Promise<number> {
+  checkEvents(events);
   checkScript(script);
   const folder = mkdtempSync(join(tmpdir(), 'anneal-profile-'));
   try {

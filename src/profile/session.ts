@@ -45,6 +45,15 @@ class SpanLog {
   }
 }
 
+/** @throws E_ARGUMENT unless there can be room for so many events of each thread */
+export function checkEvents(events: number): void {
+  if (Number.isInteger(events) && events >= 1 && events <= MAX_EVENTS) return;
+  throw new AnnealError(
+    'E_ARGUMENT',
+    `profile: expected events to be an integer in [1, ${MAX_EVENTS}], received ${events}`,
+  );
+}
+
 type Watched = 'run' | 'planRun' | 'write' | 'read' | 'readSync' | 'sync';
 
 let current: ProfileSession | null = null;
@@ -69,12 +78,7 @@ export class ProfileSession implements Tracer {
    * @throws E_ARGUMENT while another profile is taken, E_OOM
    */
   constructor(events = DEFAULT_EVENTS) {
-    if (!Number.isInteger(events) || events < 1 || events > MAX_EVENTS) {
-      throw new AnnealError(
-        'E_ARGUMENT',
-        `profile: expected events to be an integer in [1, ${MAX_EVENTS}], received ${events}`,
-      );
-    }
+    checkEvents(events);
     if (current !== null)
       throw new AnnealError(
         'E_ARGUMENT',

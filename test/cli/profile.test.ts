@@ -78,6 +78,12 @@ test('refuses what cannot be run, and says so when there is nothing to tell', as
   const absent = await profile([join(folder, 'absent.mjs')]);
   assert.equal(absent.code, 1);
   assert.match(absent.stderr, /^E_IO profile: expected a script, found no file .*absent\.mjs\n$/);
+  const many = await profile(['--events', '99999999999', SCRIPT]);
+  assert.equal(many.code, 1);
+  assert.match(
+    many.stderr,
+    /^E_ARGUMENT profile: expected events to be an integer in \[1, \d+\], received 99999999999\n$/,
+  );
   const without = join(folder, 'without.mjs');
   writeFileSync(without, 'console.log("nothing");\n');
   const idle = await profile(['--out', join(folder, 'nothing.json'), without]);
