@@ -84,7 +84,7 @@ export class CallLog {
   }
 
   #signatureOf(op: OpName, size: number, paramWords: number): number {
-    const words = this.#words.subarray(0, size);
+    const words = this.#words;
     let hash = size;
     for (let i = 0; i < size; i++) hash = Math.imul(hash ^ (words[i] ?? 0), 0x01000193) ^ (hash >>> 15);
     let list = this.#known.get(hash);
@@ -92,8 +92,8 @@ export class CallLog {
       list = [];
       this.#known.set(hash, list);
     }
-    for (const known of list) if (sameWords(known.words, words)) return known.place;
-    const kept = words.slice();
+    for (const known of list) if (sameWords(known.words, words, size)) return known.place;
+    const kept = words.slice(0, size);
     const place = this.signatures.push(decode(op, kept, paramWords)) - 1;
     list.push({ words: kept, place });
     return place;
@@ -117,9 +117,10 @@ export interface CallTimes {
   readonly end: number;
 }
 
-function sameWords(a: Float64Array, b: Float64Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+/** Whether `a` is the first `size` words of `b`. */
+function sameWords(a: Float64Array, b: Float64Array, size: number): boolean {
+  if (a.length !== size) return false;
+  for (let i = 0; i < size; i++) if (a[i] !== b[i]) return false;
   return true;
 }
 

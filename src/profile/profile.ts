@@ -73,7 +73,7 @@ export class Profile<T = unknown> {
  *
  * The trace has a track for JavaScript (calls of ops, forward, backward, optimizer), one for what it waits for, one for the
  * device's queue (an event an op, with shape, flops, bytes, share of limit) and one for each thread of its pool. Watching
- * costs about a microsecond an op. It ends when `fn` throws.
+ * costs one to two microseconds an op. It ends when `fn` throws.
  * @throws whatever `fn` throws, and the failure of an op it enqueued; E_ARGUMENT within another profile
  */
 export async function profile<T>(
