@@ -4,7 +4,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import { overGradient } from './elementwise/binary.js';
 
 /** In the order of the C++ enum. */
-const activations = ['none', 'relu', 'sigmoid', 'tanh'] as const;
+export const activations = ['none', 'relu', 'sigmoid', 'tanh'] as const;
 
 /** What a kernel can apply to its result before it stores it. */
 export type FusedActivation = (typeof activations)[number];

@@ -1,5 +1,6 @@
 // An op in words: its name with the function it applies, and the shapes it works on, from its parameters alone.
 import type { OpName } from '../backend/backend.js';
+import { activations } from '../ops/activation.js';
 import { binaryCodes, unaryCodes } from '../ops/elementwise/params.js';
 import { randomKinds } from '../ops/random/random.js';
 import { reduceCodes } from '../ops/reduce/reduce.js';
@@ -10,7 +11,7 @@ type Values = Readonly<Record<string, number | readonly number[]>>;
 export interface Description {
   /** `sgemm`, `binary add`. */
   readonly label: string;
-  /** `[32,784] x [784,128]`. */
+  /** `[32,784] x [784,128]`, with the activation that a kernel applies to its result. */
   readonly shape: string;
 }
 
@@ -25,12 +26,17 @@ export function describe(op: OpName, params: Uint8Array): Description {
   const values: Values = registry[op].params.decode(params);
   const named = functions[op];
   const name = named?.names[number(values, named.field)];
-  return { label: name === undefined ? op : `${op} ${name}`, shape: shapeOf(values) };
+  return { label: name === undefined ? op : `${op} ${name}`, shape: shapeOf(values) + epilogueOf(values) };
 }
 
 function number(values: Values, name: string): number {
   const value = values[name];
   return typeof value === 'number' ? value : 0;
+}
+
+function epilogueOf(values: Values): string {
+  const activation = activations[number(values, 'activation')] ?? 'none';
+  return activation === 'none' ? '' : ` ${activation}`;
 }
 
 /** By the parameters there are: structs of one family name their sizes alike. */
@@ -41,8 +47,9 @@ function shapeOf(values: Values): string {
   if (typeof dims === 'object') return `[${dims.slice(0, number(values, 'rank')).join(',')}]`;
   if (has('batch', 'm', 'n', 'k')) {
     const batch = number(values, 'batch');
-    const a = list('m', 'k') + (number(values, 'transA') ? "'" : '');
-    const b = list('k', 'n') + (number(values, 'transB') ? "'" : '');
+    // As they are stored; ' for one that is used transposed.
+    const a = number(values, 'transA') ? `${list('k', 'm')}'` : list('m', 'k');
+    const b = number(values, 'transB') ? `${list('n', 'k')}'` : list('k', 'n');
     return `${batch === 1 ? '' : `${batch} x `}${a} x ${b}`;
   }
   if (has('n', 'h', 'w', 'c', 'kh', 'kw')) {

@@ -137,6 +137,27 @@ for (const threads of [1, 2, 3]) {
   });
 }
 
+test('shapes of convolutions, windows and rows, and what a kernel applies to its result', async () => {
+  const seen = await profile(
+    () => {
+      scope(() => {
+        const x = ops.normal([2, 8, 8, 3], { seed: 1 });
+        const y = ops.conv2d(x, ops.normal([3, 3, 3, 4], { seed: 2 }), { stride: 2, activation: 'relu' });
+        ops.maxPool2d(y, 3);
+        ops.softmax(ops.sum(x, [1, 2]));
+        ops.matmul(ops.normal([4, 2], { seed: 3 }), ops.normal([4, 5], { seed: 4 }), { transposeA: true });
+      });
+    },
+    { limits: false },
+  );
+  const shapes = new Map(seen.tableBy('shape').rows.map(({ op, shape }) => [op, shape]));
+  assert.equal(shapes.get('conv2d'), '[2,8,8,3] * [3,3,3,4] / [2,2] relu');
+  assert.equal(shapes.get('max_pool2d'), '[2,3,3,4] * [3,3] / [3,3]');
+  assert.equal(shapes.get('softmax'), '[2,3]');
+  assert.equal(shapes.get('reduce sum'), '[2,64,3]');
+  assert.equal(shapes.get('sgemm'), "[4,2]' x [4,5]");
+});
+
 test('the table sums up the trace', async () => {
   const seen = await profile(work);
   const onQueue = [...ofCategory(seen, 'op'), ...ofCategory(seen, 'copy')];
