@@ -25,7 +25,7 @@ test('writes a trace and prints a table; options after the script are the script
   assert.match(stdout, /\ncpu: \w+ kernels, \d+ threads; /);
   assert.match(stdout, /\nop +calls +total ms +mean us +share +GFLOP\/s +GB\/s +of limit\n/);
   assert.match(stdout, new RegExp(`\\nsgd_momentum_ema \\[\\d+\\] +${STEPS} .*%\\n`));
-  assert.match(stdout, /\nsgemm \[32,2\] x \[2,16\] +6 .*%\n/);
+  assert.match(stdout, /\nsgemm \[32,2\] x \[2,16\] relu +6 .*%\n/);
   assert.match(stdout, /\nTrace .*trace\.json/);
   const { traceEvents, otherData } = traceIn(out);
   assert.equal(otherData['dropped events'], 0);
