@@ -38,9 +38,12 @@ void checkSoftmaxCrossEntropy(const OpCall& call) {
   check::input(call, 1, "target", p.dense != 0 ? items : p.rows);
   check::optionalInput(call, 2, "classWeights", p.classes);
   check::output(call, 0, "loss", losses(p));
-  check::output(call, 1, "lse", p.rows);
+  check::output(call, 1, "normalizers", 2 * int64_t{p.rows});
   check::output(call, 2, "weight", p.rows);
-  if (dividedBy(p, call.nOut == 4)) check::output(call, 3, "divisor", 1);
+  dividedBy(p, check::optionalOutput(call, 3, "divisor", 1));
+  const bool gradient = check::optionalOutput(call, 4, "dlogits", items);
+  check::condition(!gradient || p.reduction != static_cast<uint32_t>(CrossEntropyReduction::none), Code::argument,
+                   "expected dlogits with a sum or mean only, received reduction %u", p.reduction);
   for (uint32_t out = 0; out < call.nOut; ++out)
     for (uint32_t in = 0; in < 3; ++in) check::distinct(call, out, in);
 }
@@ -49,7 +52,7 @@ void checkSoftmaxCrossEntropyBackward(const OpCall& call) {
   const auto& p = call.as<SoftmaxCrossEntropyParams>();
   const int64_t items = checkParams(p);
   check::input(call, 0, "logits", items);
-  check::input(call, 1, "lse", p.rows);
+  check::input(call, 1, "normalizers", 2 * int64_t{p.rows});
   check::input(call, 2, "target", p.dense != 0 ? items : p.rows);
   check::optionalInput(call, 3, "classWeights", p.classes);
   check::input(call, 4, "dLoss", losses(p));
@@ -71,7 +74,7 @@ const Field kFields[] = {
 }  // namespace
 
 OpDef softmax_cross_entropy_op() {
-  return {"softmax_cross_entropy", sizeof(SoftmaxCrossEntropyParams), kFields, 6, 2, 3, 3, 4,
+  return {"softmax_cross_entropy", sizeof(SoftmaxCrossEntropyParams), kFields, 6, 2, 3, 3, 5,
           checkSoftmaxCrossEntropy, softmax_cross_entropy_reference};
 }
 OpDef softmax_cross_entropy_backward_op() {

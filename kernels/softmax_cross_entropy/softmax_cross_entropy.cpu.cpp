@@ -1,5 +1,7 @@
 // CPU bodies of softmax_cross_entropy: the exponentials of a row are summed while the next row comes in for its
-// maximum; smoothing adds a pass over the row in the L1 cache, and so does a dense target.
+// maximum; smoothing adds a pass over the row in the L1 cache, and so does a dense target. Where the gradient is asked for
+// too, they are kept beside, and a pass over them writes it once their sum is known. What divides a mean, the sum of the
+// weights, comes from a pass over the targets before all that.
 #include "softmax_cross_entropy.h"
 
 #include "../common/parallel.h"
@@ -7,6 +9,25 @@
 
 namespace anneal::ANNEAL_ISA {
 namespace {
+
+// An exponential or coefficient as it would be stored. Without this, compilers may leave a product within it to the addition
+// that follows (a fused multiply-add does not round it), and not in the other body, which stores it first or adds in
+// another order: the same bits are promised for both.
+vf rounded(vf v) {
+#if defined(__aarch64__)
+  asm("" : "+w"(v));
+#elif defined(__AVX512F__)
+  asm("" : "+v"(v));
+#elif defined(__FMA__)
+  asm("" : "+x"(v));
+#endif
+  return v;
+}
+
+// e^(x - m) for up to a vector of a row from `x` on; 0 in the lanes not in use.
+vf exponentials(const float* x, int lanes, float m) {
+  return rounded(expOfDifference(loadLanes(x, lanes, -__builtin_inff()) - splat(m)));
+}
 
 struct Context {
   int64_t classes;
@@ -49,7 +70,15 @@ struct Context {
 
   // Coefficients of -log p for a dense target.
   vf coefficientsAt(int64_t row, int64_t i, int lanes) const {
-    return weightsAt(i, lanes) * (splat(keep) * loadLanes(probabilities + row * classes + i, lanes, 0.0f) + splat(spread));
+    const vf target = loadLanes(probabilities + row * classes + i, lanes, 0.0f);
+    return rounded(weightsAt(i, lanes) * (splat(keep) * target + splat(spread)));
+  }
+
+  // In the mean.
+  float weightOf(int64_t row) const {
+    if (dense) return 1.0f;
+    const int32_t t = targetOf(row);
+    return t == ignoreIndex ? 0.0f : weights != nullptr ? weights[t] : 1.0f;
   }
 };
 
@@ -69,78 +98,74 @@ double weightedLoss(const float* x, int64_t n, float m, float logSum, const F& c
   });
 }
 
-// Over the rows of a block, then over all blocks, for the reductions.
-struct Totals {
-  double loss = 0, weight = 0;
+// The maximum of a row, and 1 over the sum of its exponentials from there.
+struct Normalizer {
+  float m, r;
 };
 
-// m: the row's maximum; next: see eachRowWithMaximum.
-template <class Next>
-void forwardRow(const Context& context, const float* x, float m, const Next& next, int64_t row, float& loss, float& lse,
-                float& weight) {
+// Writes the normalizer of row `row` and returns its loss. m: the row's maximum; next: see eachRowWithMaximum; weight:
+// that of the row; kept: nullptr, or where the exponentials go, with room for whole vectors.
+template <bool keeps, class Next>
+float forwardRow(const Context& context, const float* x, float m, const Next& next, int64_t row, float weight,
+                 float* kept, Normalizer& normalizer) {
   const int64_t n = context.classes;
   const double total = sumRow(n, [&](int64_t i, int lanes, int k) {
     next(i, lanes, k);
-    return expOfDifference(loadLanes(x + i, lanes, -__builtin_inff()) - splat(m));
+    const vf e = exponentials(x + i, lanes, m);
+    if constexpr (keeps) store(kept + i, e);
+    return e;
   });
+  normalizer = {m, static_cast<float>(1 / total)};
   const float logSum = static_cast<float>(__builtin_log(total));
-  lse = m + logSum;
-  if (context.dense) {
-    weight = 1.0f;
-    loss = static_cast<float>(weightedLoss(
+  if (context.dense)
+    return static_cast<float>(weightedLoss(
         x, n, m, logSum, [&](int64_t i, int lanes) { return context.coefficientsAt(row, i, lanes); }));
-    return;
-  }
-  const int32_t t = context.targetOf(row);
-  if (t == context.ignoreIndex) {
-    loss = 0.0f;
-    weight = 0.0f;
-    return;
-  }
-  weight = context.weights != nullptr ? context.weights[t] : 1.0f;
-  loss = context.keep * weight * (logSum - (x[t] - m));
+  const int32_t t = context.index[row];
+  if (t == context.ignoreIndex) return 0.0f;
+  float loss = context.keep * weight * (logSum - (x[t] - m));
   if (context.spread > 0.0f) {
     const double smooth =
         weightedLoss(x, n, m, logSum, [&](int64_t i, int lanes) { return context.weightsAt(i, lanes); });
     loss += context.spread * static_cast<float>(smooth);
   }
+  return loss;
 }
 
-void backwardRow(const Context& context, const float* x, int64_t row, float lse, float dLoss, bool streams, float* dx) {
+// dx_c = d (A r e_c - a_c) with e_c from exponential(class, lanes in use); t: the target, unless it is dense.
+template <class E>
+void gradientRow(const Context& context, const E& exponential, int64_t row, int32_t t, float r, float d, bool streams,
+                 float* dx) {
   const int64_t n = context.classes;
-  const vf shift = splat(lse);
   if (context.dense) {
-    const vf scale = splat(dLoss);
-    const vf total = splat(static_cast<float>(sumRow(
+    const vf scale = splat(d);
+    const vf total = splat(r * static_cast<float>(sumRow(
         n, [&](int64_t i, int lanes, int) { return usedLanes(context.coefficientsAt(row, i, lanes), lanes); })));
     eachVectorTo(dx, streams, n, [&](int64_t i, int lanes, auto stores) {
-      const vf p = expOfDifference(loadLanes(x + i, lanes, lse) - shift);
-      putLanes(stores, dx + i, scale * (total * p - context.coefficientsAt(row, i, lanes)), lanes);
+      putLanes(stores, dx + i, scale * (total * exponential(i, lanes) - context.coefficientsAt(row, i, lanes)), lanes);
     });
     return;
   }
-  const int32_t t = context.targetOf(row);
   if (t == context.ignoreIndex) {
     overRow(n, [&](int64_t i, int lanes) { storeLanes(dx + i, splat(0.0f), lanes); });
     return;
   }
-  const float weight = context.weights != nullptr ? context.weights[t] : 1.0f;
-  const float kept = context.keep * weight;
-  const vf total = splat(dLoss * (kept + context.spread * static_cast<float>(context.weightSum)));
+  const float atTarget = context.weights != nullptr ? context.keep * context.weights[t] : context.keep;
+  const vf total = splat(d * (atTarget + context.spread * static_cast<float>(context.weightSum)) * r);
   vi lane;
   for (int k = 0; k < kLanes; ++k) lane[k] = k - t;
   const auto isTarget = [=](int64_t i) { return lane == splati(static_cast<int32_t>(-i)); };
-  const auto write = [=](const auto& coefficient) {  // dLoss a_c
+  const auto write = [=](const auto& coefficient) {  // d a_c
     eachVectorTo(dx, streams, n, [=](int64_t i, int lanes, auto stores) {
-      const vf p = expOfDifference(loadLanes(x + i, lanes, lse) - shift);
-      putLanes(stores, dx + i, total * p - coefficient(i, lanes), lanes);
+      putLanes(stores, dx + i, total * exponential(i, lanes) - coefficient(i, lanes), lanes);
     });
   };
-  const vf one = splat(dLoss * kept), each = splat(dLoss * context.spread);
+  const vf each = splat(d * context.spread);
   if (context.weights == nullptr)
-    write([=, both = one + each](int64_t i, int) { return select(isTarget(i), both, each); });
+    write([=, both = splat(d * (context.keep + context.spread))](int64_t i, int) {
+      return select(isTarget(i), both, each);
+    });
   else
-    write([=, &context](int64_t i, int lanes) {
+    write([=, &context, one = splat(d * atTarget)](int64_t i, int lanes) {
       return each * context.weightsAt(i, lanes) + select(isTarget(i), one, vf{});
     });
 }
@@ -151,37 +176,58 @@ void softmax_cross_entropy(const OpCall& call) {
   const auto& p = call.as<SoftmaxCrossEntropyParams>();
   const auto reduction = static_cast<CrossEntropyReduction>(p.reduction);
   const bool reduces = reduction != CrossEntropyReduction::none;
-  Totals whole;
+  double wholeLoss = 0, wholeWeight = 0;
   if (p.rows > 0) {
     const Context context(call, 1, 2);
     const float* logits = call.input<float>(0);
     float* loss = call.output<float>(0);
-    float* lse = call.output<float>(1);
+    auto* normalizers = call.output<Normalizer>(1);
     float* weight = call.output<float>(2);
-    const int64_t grain = kRowTaskItems / context.classes + 1, blocks = (p.rows + grain - 1) / grain;
-    auto* const totals =
-        reduces ? static_cast<Totals*>(call.exec.scratch(Exec::kShared, 0, static_cast<size_t>(blocks) * sizeof(Totals)))
-                : nullptr;
+    float* dlogits = call.nOut > 4 ? call.output<float>(4) : nullptr;
+    const int64_t n = context.classes, grain = kRowTaskItems / n + 1, blocks = (p.rows + grain - 1) / grain;
+    auto* const blockSum =
+        static_cast<double*>(call.exec.scratch(Exec::kShared, 0, static_cast<size_t>(blocks) * sizeof(double)));
+    const auto total = [&] {
+      double sum = 0;
+      for (int64_t i = 0; i < blocks; ++i) sum += blockSum[i];
+      return sum;
+    };
     parallelRange(call.exec, p.rows, grain, [&](int64_t begin, int64_t end, int) {
-      Totals block;
-      eachRowWithMaximum(logits, begin, end, context.classes, [&](int64_t r, float m, const auto& next) {
-        float rowLoss;
-        forwardRow(context, logits + r * context.classes, m, next, r, rowLoss, lse[r], weight[r]);
-        if (!reduces) loss[r] = rowLoss;
-        block.loss += static_cast<double>(rowLoss);
-        block.weight += static_cast<double>(weight[r]);
-      });
-      if (reduces) totals[begin / grain] = block;
+      double sum = 0;
+      for (int64_t row = begin; row < end; ++row) sum += static_cast<double>(weight[row] = context.weightOf(row));
+      blockSum[begin / grain] = sum;
     });
-    for (int64_t i = 0; reduces && i < blocks; ++i) {
-      whole.loss += totals[i].loss;
-      whole.weight += totals[i].weight;
-    }
+    wholeWeight = total();
+    const float d = reduction == CrossEntropyReduction::mean ? 1.0f / static_cast<float>(wholeWeight) : 1.0f;
+    const bool streams = dlogits != nullptr && wantsStreams(call);
+    parallelRange(call.exec, p.rows, grain, [&](int64_t begin, int64_t end, int worker) {
+      double sum = 0;
+      if (dlogits == nullptr) {
+        eachRowWithMaximum(logits, begin, end, n, [&](int64_t row, float m, const auto& next) {
+          const float rowLoss = forwardRow<false>(context, logits + row * n, m, next, row, weight[row], nullptr,
+                                                  normalizers[row]);
+          if (!reduces) loss[row] = rowLoss;
+          sum += static_cast<double>(rowLoss);
+        });
+      } else {
+        auto* kept = static_cast<float*>(call.exec.scratch(worker, 1, static_cast<size_t>(n + kLanes) * sizeof(float)));
+        const auto stored = [kept](int64_t i, int) { return load(kept + i); };
+        eachRowWithMaximum(logits, begin, end, n, [&](int64_t row, float m, const auto& next) {
+          sum += static_cast<double>(forwardRow<true>(context, logits + row * n, m, next, row, weight[row], kept,
+                                                      normalizers[row]));
+          gradientRow(context, stored, row, context.dense ? 0 : context.index[row], normalizers[row].r, d, streams,
+                      dlogits + row * n);
+        });
+      }
+      blockSum[begin / grain] = sum;
+      if (streams) fenceStreams();
+    });
+    wholeLoss = total();
   }
-  if (reduction == CrossEntropyReduction::sum) call.output<float>(0)[0] = static_cast<float>(whole.loss);
+  if (reduction == CrossEntropyReduction::sum) call.output<float>(0)[0] = static_cast<float>(wholeLoss);
   if (reduction == CrossEntropyReduction::mean) {
-    call.output<float>(0)[0] = static_cast<float>(whole.loss / whole.weight);
-    call.output<float>(3)[0] = static_cast<float>(whole.weight);
+    call.output<float>(0)[0] = static_cast<float>(wholeLoss / wholeWeight);
+    call.output<float>(3)[0] = static_cast<float>(wholeWeight);
   }
 }
 
@@ -190,17 +236,22 @@ void softmax_cross_entropy_backward(const OpCall& call) {
   if (p.rows == 0) return;
   const Context context(call, 2, 3);
   const float* logits = call.input<float>(0);
-  const float* lse = call.input<float>(1);
+  const auto* normalizers = call.input<Normalizer>(1);
   const float* dLoss = call.input<float>(4);
   const bool reduces = p.reduction != static_cast<uint32_t>(CrossEntropyReduction::none);
   const float divisor = call.nIn == 6 ? call.input<float>(5)[0] : 1.0f;
   const float dEach = reduces ? dLoss[0] / divisor : 0.0f;
   float* dlogits = call.output<float>(0);
   const bool streams = wantsStreams(call);
-  parallelRange(call.exec, p.rows, kRowTaskItems / context.classes + 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t r = begin; r < end; ++r) {
-      const int64_t at = r * context.classes;
-      backwardRow(context, logits + at, r, lse[r], reduces ? dEach : dLoss[r], streams, dlogits + at);
+  const int64_t n = context.classes;
+  parallelRange(call.exec, p.rows, kRowTaskItems / n + 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) {
+      const float* x = logits + row * n;
+      const auto [m, r] = normalizers[row];
+      const int32_t t = context.dense ? 0 : context.targetOf(row);
+      const auto exponential = [x, m = m](int64_t i, int lanes) { return exponentials(x + i, lanes, m); };
+      gradientRow(context, exponential, row, t, r, reduces ? dEach : dLoss[row], streams,
+                  dlogits + row * n);
     }
     fenceStreams();
   });

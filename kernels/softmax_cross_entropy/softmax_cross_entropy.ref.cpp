@@ -35,6 +35,17 @@ Coefficients rowOf(const OpCall& call, uint32_t target, uint32_t weights, int64_
   return {p, w, index, nullptr};
 }
 
+// d (A p_c - a_c) for one row.
+void gradientOf(const Coefficients& coefficient, int64_t classes, const float* x, const float* normalizers, double d,
+                float* dlogits) {
+  double total = 0;
+  for (int64_t c = 0; c < classes; ++c) total += coefficient(c);
+  for (int64_t c = 0; c < classes; ++c) {
+    const double p = std::exp(x[c] - static_cast<double>(normalizers[0])) * static_cast<double>(normalizers[1]);
+    dlogits[c] = static_cast<float>(coefficient.ignored() ? 0 : d * (total * p - coefficient(c)));
+  }
+}
+
 }  // namespace
 
 void softmax_cross_entropy_reference(const OpCall& call) {
@@ -57,7 +68,8 @@ void softmax_cross_entropy_reference(const OpCall& call) {
     if (coefficient.index != nullptr)
       weight = coefficient.ignored() ? 0 : coefficient.weights != nullptr ? coefficient.weights[*coefficient.index] : 1;
     if (reduction == CrossEntropyReduction::none) call.output<float>(0)[r] = static_cast<float>(loss);
-    call.output<float>(1)[r] = static_cast<float>(largest + std::log(sum));
+    call.output<float>(1)[2 * r] = static_cast<float>(largest);
+    call.output<float>(1)[2 * r + 1] = static_cast<float>(1 / sum);
     call.output<float>(2)[r] = static_cast<float>(weight);
     total += loss;
     divisor += weight;
@@ -67,6 +79,11 @@ void softmax_cross_entropy_reference(const OpCall& call) {
     call.output<float>(0)[0] = static_cast<float>(total / divisor);
     call.output<float>(3)[0] = static_cast<float>(divisor);
   }
+  if (call.nOut < 5) return;
+  const double d = 1 / static_cast<double>(reduction == CrossEntropyReduction::mean ? static_cast<float>(divisor) : 1.0f);
+  for (int64_t r = 0; r < p.rows; ++r)
+    gradientOf(rowOf(call, 1, 2, r), p.classes, call.input<float>(0) + r * p.classes, call.output<float>(1) + 2 * r, d,
+               call.output<float>(4) + r * p.classes);
 }
 
 void softmax_cross_entropy_backward_reference(const OpCall& call) {
@@ -74,16 +91,9 @@ void softmax_cross_entropy_backward_reference(const OpCall& call) {
   const auto reduction = static_cast<CrossEntropyReduction>(p.reduction);
   const double divisor = reduction == CrossEntropyReduction::mean ? call.input<float>(5)[0] : 1;
   for (int64_t r = 0; r < p.rows; ++r) {
-    const float* x = call.input<float>(0) + r * p.classes;
-    const double lse = call.input<float>(1)[r];
     const double dLoss = call.input<float>(4)[reduction == CrossEntropyReduction::none ? r : 0] / divisor;
-    const Coefficients coefficient = rowOf(call, 2, 3, r);
-    double total = 0;
-    for (int64_t c = 0; c < p.classes; ++c) total += coefficient(c);
-    for (int64_t c = 0; c < p.classes; ++c) {
-      const double dx = coefficient.ignored() ? 0 : dLoss * (total * std::exp(x[c] - lse) - coefficient(c));
-      call.output<float>(0)[r * p.classes + c] = static_cast<float>(dx);
-    }
+    gradientOf(rowOf(call, 2, 3, r), p.classes, call.input<float>(0) + r * p.classes, call.input<float>(1) + 2 * r, dLoss,
+               call.output<float>(0) + r * p.classes);
   }
 }
 

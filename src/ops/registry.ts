@@ -105,8 +105,14 @@ export const registry: Readonly<Record<OpName, OpEntry>> = {
   ),
   softmax: entry(softmaxParams, (p) => softmaxCost(p)),
   softmax_backward: entry(softmaxBackwardParams, (p) => softmaxBackwardCost({ ...p, log: p.log !== 0 })),
-  softmax_cross_entropy: entry(softmaxCrossEntropyParams, (p) =>
-    softmaxCrossEntropyCost({ ...p, dense: p.dense !== 0, reduced: p.reduction !== 0 }),
+  // Outputs: loss, normalizers, weight, divisor, dlogits.
+  softmax_cross_entropy: entry(softmaxCrossEntropyParams, (p, { outputs }) =>
+    softmaxCrossEntropyCost({
+      ...p,
+      dense: p.dense !== 0,
+      reduced: p.reduction !== 0,
+      gradient: (outputs[4] ?? 0) > 0,
+    }),
   ),
   softmax_cross_entropy_backward: entry(softmaxCrossEntropyBackwardParams, (p) =>
     softmaxCrossEntropyBackwardCost({ ...p, dense: p.dense !== 0, reduced: p.reduction !== 0 }),

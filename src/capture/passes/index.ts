@@ -1,5 +1,6 @@
 // The passes, in their order. Each rewrites a list of ops into one that does the same, to the last bit, with less to do.
 import type { Memory, RecordedOp } from '../recording.js';
+import { gradientWithLoss } from './cross_entropy.js';
 import { fuseElementwiseChains } from './elementwise_chain.js';
 import { fuseEpilogues } from './epilogue.js';
 import { Graph } from './graph.js';
@@ -13,6 +14,7 @@ export const passes: Readonly<Record<string, Pass>> = {
   separate,
   fuseEpilogues,
   maskBeforePooling,
+  gradientWithLoss,
   fuseElementwiseChains,
   overwrite,
 };

@@ -39,8 +39,8 @@ export interface CrossEntropy {
   /** i32 [rows] or f32 [rows, classes]. */
   readonly target: Tensor;
   readonly classWeights: Tensor | null;
-  /** ln sum e^logits, [rows]. */
-  readonly lse: Tensor;
+  /** m = max x and 1 / sum e^(x - m) of each row x of logits, [rows, 2]. */
+  readonly normalizers: Tensor;
   /** The weight of each row in the mean, [rows]; 0 for ignored ones. */
   readonly weight: Tensor;
   /** Their sum, a scalar, if the mean is taken. */
@@ -61,8 +61,8 @@ export function isReduced({ params }: CrossEntropy): boolean {
   return reductions[params.reduction] !== 'none';
 }
 
-function savedOf({ logits, target, classWeights, lse, weight, divisor }: CrossEntropy): Tensor[] {
-  const saved = [logits, target, lse, weight];
+function savedOf({ logits, target, classWeights, normalizers, weight, divisor }: CrossEntropy): Tensor[] {
+  const saved = [logits, target, normalizers, weight];
   if (classWeights) saved.push(classWeights);
   if (divisor) saved.push(divisor);
   return saved;
@@ -70,9 +70,9 @@ function savedOf({ logits, target, classWeights, lse, weight, divisor }: CrossEn
 
 /** dlogits [rows, classes] from dLoss, of the shape of the loss. */
 export function crossEntropyGrad(call: CrossEntropy, dLoss: Tensor): Tensor<'f32'> {
-  const { logits, target, classWeights, lse, divisor, params } = call;
+  const { logits, target, classWeights, normalizers, divisor, params } = call;
   const out = empty(logits.shape, 'f32', logits.device);
-  const inputs = [logits, lse, target, classWeights, dLoss];
+  const inputs = [logits, normalizers, target, classWeights, dLoss];
   if (divisor) inputs.push(divisor);
   dispatch(softmaxCrossEntropyBackwardParams, params, inputs, [out]);
   return record('softmaxCrossEntropyGrad', out, [logits, target, dLoss], crossEntropyGradBackward(call, dLoss), {
@@ -90,15 +90,15 @@ function launch(
 ): Tensor<'f32'> {
   const { device } = logits;
   const loss = empty(shape, 'f32', device);
-  const lse = empty([params.rows], 'f32', device);
+  const normalizers = empty([params.rows, 2], 'f32', device);
   const weight = empty([params.rows], 'f32', device);
   const divisor = reductions[params.reduction] === 'mean' ? empty([], 'f32', device) : null;
-  const outputs = [loss, lse, weight];
+  const outputs = [loss, normalizers, weight];
   if (divisor) outputs.push(divisor);
   dispatch(softmaxCrossEntropyParams, params, [logits, target, classWeights], outputs);
   const inputs = [logits, target];
   if (!records(inputs)) return loss;
-  const call = { logits, target, classWeights, lse, weight, divisor, params };
+  const call = { logits, target, classWeights, normalizers, weight, divisor, params };
   return record('softmaxCrossEntropy', loss, inputs, crossEntropyBackward(call), { saved: savedOf(call) });
 }
 
