@@ -15,6 +15,9 @@ void checkReduce(const OpCall& call) {
   const auto code = static_cast<ReduceCode>(p.code);
   check::condition(p.dtype <= 1, Code::dtype, "expected a dtype of f32 or i32, received %u", p.dtype);
   check::condition(p.dtype == 0 || code != ReduceCode::mean, Code::dtype, "expected dtype f32 for mean, received i32");
+  check::range("accumulate", p.accumulate, 0, 1);
+  check::condition(p.accumulate == 0 || (code == ReduceCode::sum && p.dtype == 0), Code::argument,
+                   "expected accumulate with f32 sums only, received code %u, dtype %u", p.code, p.dtype);
   check::range("rank", p.rank, 0, kReduceRank);
   check::range("axes", p.axes, 0, (int64_t{1} << p.rank) - 1);
   int64_t kept[kReduceRank], reduced[kReduceRank];
@@ -45,12 +48,13 @@ const Field kFields[] = {
     ANNEAL_FIELD(ReduceParams, rank, u32, 1),
     ANNEAL_FIELD(ReduceParams, dims, u32, kReduceRank),
     ANNEAL_FIELD(ReduceParams, axes, u32, 1),
+    ANNEAL_FIELD(ReduceParams, accumulate, u32, 1),
 };
 
 }  // namespace
 
 OpDef reduce_op() {
-  return {"reduce", sizeof(ReduceParams), kFields, 5, 1, 1, 1, 1, checkReduce, reduce_reference};
+  return {"reduce", sizeof(ReduceParams), kFields, 6, 1, 1, 1, 1, checkReduce, reduce_reference};
 }
 
 }  // namespace anneal

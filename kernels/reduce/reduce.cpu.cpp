@@ -221,11 +221,14 @@ template <class F, class T> void foldColumns(T* acc, const T* x, const Axes& red
 template <class F, class T> void fold(const OpCall& call, const Plan& plan, double scale) {
   const T* x = call.input<T>(0);
   T* out = call.output<T>(0);
+  const bool accumulate = call.as<ReduceParams>().accumulate != 0;
   const auto write = [&](int64_t k, Total<T> total) {
-    if constexpr (sizeof(Total<T>) == 8)
-      out[k] = static_cast<T>(scale == 1 ? total : total / scale);
-    else
+    if constexpr (sizeof(Total<T>) == 8) {
+      const T value = static_cast<T>(scale == 1 ? total : total / scale);
+      out[k] = accumulate ? out[k] + value : value;
+    } else {
       out[k] = total;
+    }
   };
   if (plan.length == 0) {
     for (int64_t k = 0; k < plan.outputs; ++k) write(k, F::template identity<T>());

@@ -2,6 +2,8 @@
 //
 //   out[k...] = f over r... of x[k..., r...]     in [x], out [out]
 //
+// With accumulate, an f32 sum is added to what out holds, after it was rounded: the same bits as by an addition of its own.
+//
 // x has dims[0 .. rank), row-major; bit d of `axes` marks dimension d as reduced. out holds the kept dimensions in
 // their order. f32 or i32; argmax and argmin write i32: the index of the first winner, counted row-major over the
 // reduced dimensions.
@@ -36,7 +38,8 @@ struct ReduceParams {
   uint32_t dtype;  // of x: f32 or i32
   uint32_t rank;   // <= 6
   uint32_t dims[kReduceRank];
-  uint32_t axes;  // bits
+  uint32_t axes;        // bits
+  uint32_t accumulate;  // 0 or 1
 };
 
 }  // namespace anneal

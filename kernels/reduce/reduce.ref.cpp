@@ -77,7 +77,7 @@ void reduce_reference(const OpCall& call) {
     if (code == ReduceCode::argmax || code == ReduceCode::argmin)
       call.output<int32_t>(0)[k] = static_cast<int32_t>(index);
     else if (p.dtype == 0)
-      call.output<float>(0)[k] = static_cast<float>(value);
+      call.output<float>(0)[k] = static_cast<float>(p.accumulate != 0 ? value + static_cast<double>(call.output<float>(0)[k]) : value);
     else
       call.output<int32_t>(0)[k] = static_cast<int32_t>(integer);
   }

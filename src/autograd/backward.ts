@@ -7,7 +7,7 @@ import { copyInto } from '../ops/strided_copy/strided_copy.js';
 import { effect, guard, recording } from '../tensor/recorder.js';
 import { innermost, keep, scope } from '../tensor/scope.js';
 import { formatShape, sameShape } from '../tensor/shape.js';
-import { empty, Tensor } from '../tensor/tensor.js';
+import { empty, type GradientPlace, type Place, Tensor } from '../tensor/tensor.js';
 import { checkGradients, enableGrad, type Node, noGrad, ruleOf } from './tape.js';
 
 export interface BackwardOptions {
@@ -47,13 +47,14 @@ function asGradient(op: string, tensor: Tensor): Gradient {
   throw new AnnealError('E_DTYPE', `backward: expected an f32 gradient from ${op}, received ${tensor.dtype}`);
 }
 
-/** Where a leaf's first gradient may be written at once: its slot in an optimizer's arena. */
-function placeFor(node: Node, i: number): Gradient | null {
+/** Where a leaf's gradient may be written at once, or added: its slot in an optimizer's arena. */
+function placeFor(node: Node, i: number): GradientPlace | null {
   const input = node.inputs[i];
   if (!input || node.parents[i] || input.gradSlot === null) return null;
   guardGradient(input);
-  if (input.grad !== null) return null;
-  return node.inputs.indexOf(input) === node.inputs.lastIndexOf(input) ? input.gradSlot : null;
+  if (input.grad !== null && input.grad !== input.gradSlot) return null;
+  if (node.inputs.indexOf(input) !== node.inputs.lastIndexOf(input)) return null;
+  return { tensor: input.gradSlot, holds: input.grad !== null };
 }
 
 /**
@@ -63,7 +64,7 @@ function placeFor(node: Node, i: number): Gradient | null {
 function applyRule(node: Node, dy: Gradient, createGraph: boolean, inPlace: boolean): readonly (Gradient | null)[] {
   const rule = ruleOf(node);
   const needs: boolean[] = [];
-  const places: (Gradient | null)[] = [];
+  const places: Place[] = [];
   for (let i = 0; i < node.inputs.length; i++) {
     needs.push(node.inputs[i]?.requiresGrad ?? false);
     places.push(inPlace && needs[i] ? placeFor(node, i) : null);
@@ -81,7 +82,7 @@ function applyRule(node: Node, dy: Gradient, createGraph: boolean, inPlace: bool
       }
       const gradient = asGradient(node.op, result);
       // What the rule made leaves its scope as it is; what it was given, or gives twice, as a view.
-      const leaves = createGraph || gradient === places[i];
+      const leaves = createGraph || gradient === places[i]?.tensor;
       const fresh = leaves || (gradient.owner === scoped && !gradients.includes(gradient));
       gradients.push(fresh ? gradient : gradient.view(gradient.shape));
     }
@@ -92,7 +93,7 @@ function applyRule(node: Node, dy: Gradient, createGraph: boolean, inPlace: bool
 
 /**
  * Walks the tape from `output` with gradient `seed`, of which it takes possession, and hands gradients to `leaf` at
- * leaves and at `stops`. With `inPlace`, the first gradient of a leaf that has a slot may come in that slot.
+ * leaves and at `stops`. With `inPlace`, the gradient of a leaf that has a slot may come in that slot, added to what was there.
  */
 function walk(
   output: Tensor,

@@ -2,18 +2,19 @@
 // Reverse mode is then a walk over nodes from the newest to the oldest.
 import { AnnealError } from '../errors.js';
 import { formatShape, sameShape } from '../tensor/shape.js';
-import type { Tensor } from '../tensor/tensor.js';
+import type { Place, Tensor } from '../tensor/tensor.js';
 
 /**
  * The backward rule of one op call: the gradients with respect to its inputs, given that with respect to its output.
  * `needs[i]` tells whether input i wants one; null where it does not. Rules are made of ops, so that they can be
  * differentiated again. `places[i]`, where there is one, is memory for the gradient of input i: a rule may write it there
- * (`emptyAt`) and return that very tensor, which spares a copy into an optimizer's arena.
+ * (`emptyAt`), or add it to the gradient that the place holds (`targetAt`), and return that very tensor, which spares a copy
+ * into an optimizer's arena, or an addition.
  */
 export type Backward = (
   dy: Tensor<'f32'>,
   needs: readonly boolean[],
-  places: readonly (Tensor<'f32'> | null)[],
+  places: readonly Place[],
 ) => readonly (Tensor | null)[];
 
 interface Saved {

@@ -98,7 +98,7 @@ export const registry: Readonly<Record<OpName, OpEntry>> = {
   ),
   fill: entry(fillParams, (p) => ({ flops: 0, bytes: p.count * itemBytesOf(p.dtype) })),
   reduce: entry(reduceParams, (p, { outputs }) =>
-    reduceCost({ items: product(p.dims, p.rank), outputs: items(outputs[0]) }),
+    reduceCost({ items: product(p.dims, p.rank), outputs: items(outputs[0]), accumulate: p.accumulate !== 0 }),
   ),
   strided_copy: entry(stridedCopyParams, (p) =>
     stridedCopyCost({ count: product(p.dims, p.rank), itemBytes: itemBytesOf(p.dtype) }),

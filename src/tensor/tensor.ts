@@ -279,13 +279,40 @@ export function empty<D extends DType>(shape: Shape, dtype: D, device: DeviceNam
 }
 
 /** Memory for a gradient that backward may want at a place of its own: a slot of an optimizer's arena. */
-export type Place = Tensor<'f32'> | null | undefined;
+export interface GradientPlace {
+  readonly tensor: Tensor<'f32'>;
+  /** Whether it has a gradient already, to which the new one is to be added. */
+  readonly holds: boolean;
+}
 
-/** The place, about to be overwritten off the tape, or where there is none a new f32 tensor with undefined contents. */
+export type Place = GradientPlace | null | undefined;
+
+/**
+ * The place, about to be overwritten off the tape; a new f32 tensor with undefined contents where there is none, or one
+ * that holds a gradient.
+ */
 export function emptyAt(place: Place, shape: Shape, device: DeviceName): Tensor<'f32'> {
-  if (!place) return empty(shape, 'f32', device);
-  place.storage.version++;
-  return place;
+  if (!place || place.holds) return empty(shape, 'f32', device);
+  return changing(place.tensor);
+}
+
+/** Told of a tensor that is about to be overwritten or added to off the tape. */
+export function changing(tensor: Tensor<'f32'>): Tensor<'f32'> {
+  tensor.storage.version++;
+  return tensor;
+}
+
+/** Where an op that can add to its result writes a gradient, and whether it is to add. */
+export interface Target {
+  readonly out: Tensor<'f32'>;
+  /** The op's parameter of this name. */
+  readonly accumulate: boolean;
+}
+
+/** As `emptyAt`, for an op that can add to what its result holds. */
+export function targetAt(place: Place, shape: Shape, device: DeviceName): Target {
+  if (!place) return { out: empty(shape, 'f32', device), accumulate: false };
+  return { out: changing(place.tensor), accumulate: place.holds };
 }
 
 /** Thrown at once, not by a promise that nobody may look at. */

@@ -5,7 +5,7 @@ import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
 import { type DType, dtypeCodes } from '../../tensor/dtype.js';
 import { formatShape, normalizeAxes, normalizeAxis, type Shape, sizeOf } from '../../tensor/shape.js';
-import { empty, emptyAt, type Tensor } from '../../tensor/tensor.js';
+import { changing, empty, type GradientPlace, type Tensor } from '../../tensor/tensor.js';
 import { dispatch, expectDType } from '../dispatch.js';
 import { affine, sqrt, square, sub } from '../elementwise/elementwise.js';
 import { reshape } from '../reshape.js';
@@ -19,6 +19,7 @@ export const reduceParams = struct('reduce', {
   rank: 'u32',
   dims: ['u32', MAX_RANK],
   axes: 'u32',
+  accumulate: 'u32',
 });
 
 /** In the order of the C++ enum. */
@@ -71,7 +72,7 @@ function reductionOf(name: ReduceName, x: Tensor, axes: Axes | undefined): Reduc
   };
 }
 
-function runReduce(name: ReduceName, x: Tensor, over: readonly number[], out: Tensor): void {
+function runReduce(name: ReduceName, x: Tensor, over: readonly number[], out: Tensor, accumulate = false): void {
   const { dims, axes } = collapse(x.shape, new Set(over));
   if (dims.length > MAX_RANK) {
     throw new AnnealError(
@@ -81,7 +82,7 @@ function runReduce(name: ReduceName, x: Tensor, over: readonly number[], out: Te
   }
   dispatch(
     reduceParams,
-    { code: reduceCodes.indexOf(name), dtype: dtypeCodes[x.dtype], rank: dims.length, dims, axes },
+    { code: reduceCodes.indexOf(name), dtype: dtypeCodes[x.dtype], rank: dims.length, dims, axes, accumulate },
     [x],
     [out],
   );
@@ -110,20 +111,16 @@ export function sum<D extends DType>(x: Tensor<D>, axes?: Axes, options: ReduceO
   return reduce('sum', x, x.dtype, axes, options, (_x, _out, reduction) => sumBackward(x.shape, reduction, 1));
 }
 
-/** The sum of an f32 tensor over axes into `place`, of as many items as remain. Returns the place. */
-export function sumInto(place: Tensor<'f32'>, x: Tensor, axes: readonly number[]): Tensor<'f32'> {
-  return reduceInto('sum', place, x, axes);
+/** The sum of an f32 tensor over axes into a place of as many items as remain, or added to what it holds. Returns its tensor. */
+export function sumInto({ tensor, holds }: GradientPlace, x: Tensor, axes: readonly number[]): Tensor<'f32'> {
+  runReduce('sum', x, axes, changing(tensor), holds);
+  return tensor;
 }
 
-/** The sum of all squares of an f32 tensor into `place`, a scalar. Returns the place. */
-export function sumSquaresInto(place: Tensor<'f32'>, x: Tensor): Tensor<'f32'> {
-  return reduceInto('sum_squares', place, x, normalizeAxes('sumSquares', undefined, x.rank));
-}
-
-function reduceInto(name: ReduceName, place: Tensor<'f32'>, x: Tensor, axes: readonly number[]): Tensor<'f32'> {
-  const out = emptyAt(place, place.shape, x.device);
-  runReduce(name, x, axes, out);
-  return out;
+/** The sum of all squares of an f32 tensor into `target`, a scalar. Returns it. */
+export function sumSquaresInto(target: Tensor<'f32'>, x: Tensor): Tensor<'f32'> {
+  runReduce('sum_squares', x, normalizeAxes('sumSquares', undefined, x.rank), changing(target));
+  return target;
 }
 
 /** The mean over axes of an f32 tensor. NaN over nothing. */

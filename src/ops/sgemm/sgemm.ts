@@ -3,7 +3,7 @@ import { record, records } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
 import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from '../../tensor/shape.js';
-import { empty, emptyAt, type Place, type Tensor } from '../../tensor/tensor.js';
+import { empty, type Place, type Tensor, targetAt } from '../../tensor/tensor.js';
 import { activationCode, type FusedActivation } from '../activation.js';
 import { dispatch, expectDType } from '../dispatch.js';
 import { broadcastTo } from '../elementwise/binary.js';
@@ -66,7 +66,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   return multiply(a, b, options);
 }
 
-/** As `matmul`; two matrices are multiplied into `place` [M,N], if there is one. */
+/** As `matmul`; two matrices are multiplied into `place` [M,N], if there is one, or added to what it holds. */
 export function multiply(a: Tensor, b: Tensor, options: MatmulOptions, place?: Place): Tensor<'f32'> {
   const { transposeA = false, transposeB = false, bias = null, activation = 'none' } = options;
   expectDType('matmul', 'a', a, 'f32');
@@ -87,8 +87,8 @@ export function multiply(a: Tensor, b: Tensor, options: MatmulOptions, place?: P
   }
   const code = activationCode('matmul', activation);
   if (a.rank === 2 && b.rank === 2) {
-    const y = emptyAt(place, [m, n], a.device);
-    const values = { batch: 1, m, n, k, transA: transposeA, transB: transposeB, activation: code };
+    const { out: y, accumulate } = targetAt(place, [m, n], a.device);
+    const values = { batch: 1, m, n, k, transA: transposeA, transB: transposeB, accumulate, activation: code };
     dispatch(sgemmParams, values, [a, b, bias], [y]);
     return recorded(y, a, b, bias, { transposeA, transposeB, activation });
   }
