@@ -31,12 +31,16 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   function("profileStart", anneal::bindProfileStart);
   function("profileNow", anneal::bindProfileNow);
   function("profileStop", anneal::bindProfileStop);
+  function("queued", anneal::bindQueued);
   function("memory", anneal::bindMemory);
   function("trim", anneal::bindTrim);
   function("ops", anneal::bindOps);
   function("device", anneal::bindDevice);
   function("setThreads", anneal::bindSetThreads);
   function("setIsa", anneal::bindSetIsa);
+  function("failAllocation", anneal::bindFailAllocation);
+  function("failOp", anneal::bindFailOp);
+  function("failScratch", anneal::bindFailScratch);
   // The hot path goes without the wrapper, which collects arguments that this one does not have.
   napi_value submit = nullptr;
   if (napi_create_function(env, "submit", NAPI_AUTO_LENGTH, anneal::bindSubmit, nullptr, &submit) == napi_ok)

@@ -107,6 +107,8 @@ export interface Addon {
   profileNow(): number;
   /** Waits for the queue to drain, and ends it. @throws E_ARGUMENT without a start */
   profileStop(): DeviceEvents;
+  /** Records that are enqueued and not done, and how often a call had to wait because the queue was full. */
+  queued(): { records: number; waits: number };
   memory(): { liveBytes: number; pooledBytes: number; peakBytes: number; liveBuffers: number };
   trim(): number;
   ops(): OpInfo[];
@@ -115,6 +117,15 @@ export interface Addon {
   setThreads(threads: number): void;
   /** The kernels that ops enqueued from now on run. */
   setIsa(name: InstructionSet): void;
+
+  // Failures on demand, for tests (native/core/fault.h): of the events from the `first` on, counted from 1, the next `times`
+  // fail; 0 and 0 end it.
+  /** Of tensors, copies in and copies out. Gives whether any that the last call asked for has failed. */
+  failAllocation(first: number, times: number): boolean;
+  /** Executions of one op, with E_INTERNAL. */
+  failOp(op: number, first: number, times: number): void;
+  /** Of the kernels' scratch memory. */
+  failScratch(first: number, times: number): void;
 }
 
 /** The error as an AnnealError, whatever it was. */
@@ -226,12 +237,16 @@ function guard(raw: Addon): Addon {
     profileStart: call(raw.profileStart),
     profileNow: call(raw.profileNow),
     profileStop: call(raw.profileStop),
+    queued: call(raw.queued),
     memory: call(raw.memory),
     trim: call(raw.trim),
     ops: call(raw.ops),
     device: call(raw.device),
     setThreads: call(raw.setThreads),
     setIsa: call(raw.setIsa),
+    failAllocation: call(raw.failAllocation),
+    failOp: call(raw.failOp),
+    failScratch: call(raw.failScratch),
   };
 }
 

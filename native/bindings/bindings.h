@@ -21,6 +21,7 @@ napi_value bindSubmit(napi_env env, napi_callback_info info);  // () runs what t
 Napi::Value bindTime(const Napi::CallbackInfo& info);      // (..., samples, inner, cold) -> Promise<Float64Array>
 Napi::Value bindSync(const Napi::CallbackInfo& info);      // () -> Promise<void>
 Napi::Value bindWait(const Napi::CallbackInfo& info);      // () blocks
+Napi::Value bindQueued(const Napi::CallbackInfo& info);    // () -> { records, waits }
 
 // plan.cpp
 Napi::Value bindPlanCreate(const Napi::CallbackInfo& info);  // (slots, ops, operands) -> id
@@ -38,5 +39,10 @@ Napi::Value bindOps(const Napi::CallbackInfo& info);         // () -> [{ name, p
 Napi::Value bindDevice(const Napi::CallbackInfo& info);      // () -> { threads, isa, compiled, runnable }
 Napi::Value bindSetThreads(const Napi::CallbackInfo& info);  // (threads)
 Napi::Value bindSetIsa(const Napi::CallbackInfo& info);      // (name)
+
+// faults.cpp, for tests
+Napi::Value bindFailAllocation(const Napi::CallbackInfo& info);  // (first, times)
+Napi::Value bindFailOp(const Napi::CallbackInfo& info);          // (op, first, times)
+Napi::Value bindFailScratch(const Napi::CallbackInfo& info);     // (first, times)
 
 }  // namespace anneal

@@ -29,6 +29,7 @@ Range rangeArguments(const Napi::CallbackInfo& info, Context& context) {
 }
 
 Napi::ArrayBuffer newArrayBuffer(Napi::Env env, size_t bytes) {
+  Context::of(env).buffers().mayFail(bytes);
   // V8 ends the process when it cannot have the memory, so ask malloc first.
   constexpr size_t kLarge = size_t{64} << 20;
   if (bytes > kLarge) {
@@ -105,7 +106,7 @@ Napi::Value bindRead(const Napi::CallbackInfo& info) {
     // Nobody else holds `result` until the promise resolves, so the queue thread may fill its memory.
     if (from.bytes > 0)
       from.buffer.block.lastUse = context.queue().push(CopyRecord{result.Data(), from.data, from.bytes});
-    return context.settleWhenDone(info.Env(), result);
+    return context.settleWhenDone(result);
   });
 }
 

@@ -55,39 +55,21 @@ bool isIndex(double value) { return isInteger(value, 9007199254740991.0); }
 
 }  // namespace
 
-struct Context::Pending {
-  Context* context;
-  napi_deferred deferred;
-  napi_ref value;  // null: resolve with undefined
-  std::optional<Failure> failure;
-};
-
 Context::Context(Napi::Env env)
     : env_(env), callBlock_(std::make_shared<CallBlock>()), isa_(defaultIsa()), threads_(defaultThreads()) {}
 
 Context::~Context() { close(); }
 
 void Context::close() {
-  queue_.reset();  // joins the thread: after this nobody calls settler_
-  if (settler_ != nullptr) {
-    napi_release_threadsafe_function(settler_, napi_tsfn_abort);
-    settler_ = nullptr;
-  }
-  for (Pending* pending : pending_) delete pending;
-  pending_.clear();
+  queue_.reset();  // joins the thread: after this nobody calls the settler
+  settler_.reset();
 }
 
 void Context::closeBeforeEnvironment(void* context) { static_cast<Context*>(context)->close(); }
 
 Queue& Context::queue() {
   if (queue_) return *queue_;
-  const Napi::Env env(env_);
-  napi_value name = Napi::String::New(env, "anneal");
-  const auto settleFn = &Context::settle;
-  if (napi_create_threadsafe_function(env_, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, settleFn, &settler_) !=
-      napi_ok)
-    raise(Code::internal, "the queue's callback could not be made");
-  napi_unref_threadsafe_function(env_, settler_);
+  settler_ = std::make_unique<Settler>(env_);
   // Hooks run in reverse order, so this one stops the thread before the environment frees the callback it calls.
   napi_add_env_cleanup_hook(env_, closeBeforeEnvironment, this);
   queue_ = std::make_unique<Queue>(threads_);
@@ -101,45 +83,12 @@ void Context::setThreads(int threads) {
   if (queue_ && queue_->threads() != threads) queue_->setThreads(threads);
 }
 
-Napi::Promise Context::settleWhenDone(Napi::Env env, Napi::Value value) {
+Napi::Promise Context::settleWhenDone(Napi::Value value) {
   Queue& q = queue();
-  auto pending = std::make_unique<Pending>(Pending{this, nullptr, nullptr, std::nullopt});
-  napi_value promise = nullptr;
-  if (napi_create_promise(env, &pending->deferred, &promise) != napi_ok)
-    raise(Code::internal, "a promise could not be made");
-  if (!value.IsEmpty() && napi_create_reference(env, value, 1, &pending->value) != napi_ok)
-    raise(Code::internal, "a reference could not be made");
-  if (pending_.empty()) napi_ref_threadsafe_function(env, settler_);
-  Pending* const token = pending.release();
-  pending_.insert(token);
-  q.linger(q.push(FenceRecord{fenceDone, this, token}));
-  return Napi::Value(env, promise).As<Napi::Promise>();
-}
-
-void Context::fenceDone(void* context, void* token, std::optional<Failure> failure) {
-  auto* const pending = static_cast<Pending*>(token);
-  pending->failure = std::move(failure);
-  napi_call_threadsafe_function(static_cast<Context*>(context)->settler_, pending, napi_tsfn_nonblocking);
-}
-
-void Context::settle(napi_env env, napi_value, void* context, void* data) {
-  if (env == nullptr) return;  // the environment is going away; close() frees what is pending
-  auto* const self = static_cast<Context*>(context);
-  const std::unique_ptr<Pending> pending(static_cast<Pending*>(data));
-  self->pending_.erase(pending.get());
-  if (self->pending_.empty()) napi_unref_threadsafe_function(env, self->settler_);
-
-  napi_value value = nullptr;
-  if (pending->value != nullptr) {
-    napi_get_reference_value(env, pending->value, &value);
-    napi_delete_reference(env, pending->value);
-  } else {
-    napi_get_undefined(env, &value);
-  }
-  if (pending->failure)
-    napi_reject_deferred(env, pending->deferred, makeError(env, pending->failure->code, pending->failure->message).Value());
-  else
-    napi_resolve_deferred(env, pending->deferred, value);
+  Settler::Pending* token = nullptr;
+  Napi::Promise promise = settler_->add(value, token);
+  q.linger(q.push(FenceRecord{Settler::done, settler_.get(), token}));
+  return promise;
 }
 
 Napi::Value Context::callBlockArray(Napi::Env env) {

@@ -5,10 +5,10 @@
 
 #include <memory>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "../core/buffer_pool.h"
 #include "../core/queue.h"
+#include "settler.h"
 
 namespace anneal {
 
@@ -52,7 +52,7 @@ class Context {
   // A promise settled on this thread once everything queued so far is done: resolved with `value` (or undefined when
   // empty), or rejected with the failure of an op queued before it. Keeps the event loop alive until then. Lingers for what
   // is done in a moment; the promise is settled by the event loop in any case, which so has its turn each time.
-  Napi::Promise settleWhenDone(Napi::Env env, Napi::Value value);
+  Napi::Promise settleWhenDone(Napi::Value value);
 
   // The memory that an operand names, and the buffer it is part of: null where it is absent. Raises, calling it operand i.
   BufferRef resolve(const Operand& operand, uint32_t i, BufferPool::Buffer*& owner);
@@ -78,10 +78,6 @@ class Context {
   void forgetPeak() { wantedBytes_ = buffers_.stats().liveBytes; }
 
  private:
-  struct Pending;
-
-  static void fenceDone(void* context, void* token, std::optional<Failure> failure);
-  static void settle(napi_env env, napi_value callback, void* context, void* data);
   static void closeBeforeEnvironment(void* context);
   void close();
 
@@ -89,9 +85,8 @@ class Context {
   BufferPool buffers_;
   std::shared_ptr<CallBlock> callBlock_;
   napi_ref callBlockArray_ = nullptr;
+  std::unique_ptr<Settler> settler_;
   std::unique_ptr<Queue> queue_;
-  napi_threadsafe_function settler_ = nullptr;
-  std::unordered_set<Pending*> pending_;
   Isa isa_;
   int threads_;
   std::unordered_map<uint32_t, std::shared_ptr<const Plan>> plans_;

@@ -131,13 +131,13 @@ Napi::Value bindTime(const Napi::CallbackInfo& info) {
     const Napi::Float64Array seconds = Napi::Float64Array::New(info.Env(), samples);
     timed.timing = {const_cast<double*>(seconds.Data()), samples, inner, cold};
     markUsed(timed.op, owners, context.queue().push(timed));
-    return context.settleWhenDone(info.Env(), seconds);
+    return context.settleWhenDone(seconds);
   });
 }
 
 Napi::Value bindSync(const Napi::CallbackInfo& info) {
   return guarded(info, "sync", [&]() -> Napi::Value {
-    return Context::of(info.Env()).settleWhenDone(info.Env(), Napi::Value());
+    return Context::of(info.Env()).settleWhenDone(Napi::Value());
   });
 }
 
@@ -147,6 +147,16 @@ Napi::Value bindWait(const Napi::CallbackInfo& info) {
     queue.wait(queue.submitted());
     if (const auto failure = queue.takeFailure()) throw makeError(info.Env(), failure->code, failure->message);
     return info.Env().Undefined();
+  });
+}
+
+Napi::Value bindQueued(const Napi::CallbackInfo& info) {
+  return guarded(info, "queued", [&]() -> Napi::Value {
+    Queue& queue = Context::of(info.Env()).queue();
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("records", static_cast<double>(queue.submitted() - queue.completed()));
+    result.Set("waits", static_cast<double>(queue.waits()));
+    return result;
   });
 }
 

@@ -63,7 +63,12 @@ Block BufferPool::takeAny(size_t capacity) {
   return block;
 }
 
+void BufferPool::mayFail(size_t bytes) {
+  if (fault_.hit()) raise(Code::oom, "out of memory, as was asked for: %zu bytes", bytes);
+}
+
 Block BufferPool::takeIdle(size_t bytes, uint64_t completed) {
+  mayFail(bytes);
   const size_t capacity = sizeClass(bytes);
   const auto found = pooled_.find(capacity);
   if (found != pooled_.end()) {
@@ -85,6 +90,7 @@ void BufferPool::give(Block block) {
 }
 
 BufferPool::Handle BufferPool::alloc(size_t bytes) {
+  mayFail(bytes);
   if (bytes > kLargestBuffer) raise(Code::oom, "out of memory: %zu bytes asked for in one buffer", bytes);
   if (freeSlots_.empty()) {
     if (slots_.size() >= (size_t{1} << kIndexBits)) raise(Code::oom, "out of handles: 2^24 buffers are live");

@@ -11,6 +11,7 @@
 #include <map>
 #include <vector>
 
+#include "fault.h"
 #include "op.h"
 
 namespace anneal {
@@ -50,6 +51,10 @@ class BufferPool {
   Block takeIdle(size_t bytes, uint64_t completed);
   void give(Block block);
 
+  // Counts an allocation and raises E_OOM where one is to fail (fault.h). alloc() and takeIdle() do so themselves.
+  void mayFail(size_t bytes);
+  Fault& fault() { return fault_; }
+
   // Returns pooled memory to the system; only blocks with lastUse <= completed. Gives the bytes returned.
   size_t trim(uint64_t completed);
   MemoryStats stats() const;
@@ -67,6 +72,7 @@ class BufferPool {
   std::vector<Slot> slots_;
   std::vector<uint32_t> freeSlots_;
   std::map<size_t, std::vector<Block>> pooled_;  // by capacity
+  Fault fault_;
   size_t liveBytes_ = 0, pooledBytes_ = 0, ownedBytes_ = 0, peakBytes_ = 0;
 };
 

@@ -38,8 +38,12 @@ Queue::~Queue() {
 Queue::Record& Queue::claim() {
   if (submitted_ - seen_ >= kCapacity) {
     // Until half of the ring is free: to wake for each record that leaves would cost more than the records.
-    wait(submitted_ - kCapacity / 2);
     seen_ = completed();
+    if (submitted_ - seen_ >= kCapacity) {
+      ++waits_;
+      wait(submitted_ - kCapacity / 2);
+      seen_ = completed();
+    }
   }
   return ring_[submitted_ % kCapacity];
 }
@@ -140,10 +144,26 @@ std::unique_ptr<Profile> Queue::stopProfile() {
   return std::move(profile_);
 }
 
+void Queue::failOp(uint32_t op, uint32_t first, uint32_t times) {
+  wait(submitted_);
+  faultyOp_ = op;
+  fault_.arm(first, times);
+}
+
+void Queue::failScratch(uint32_t first, uint32_t times) {
+  wait(submitted_);
+  pool_->fault().arm(first, times);
+}
+
+void Queue::failOnDemand(uint32_t op) {
+  if (op == faultyOp_ && fault_.hit()) raise(Code::internal, "failed, as was asked for");
+}
+
 void Queue::executeOp(const OpRecord& op, const Timing* timing, uint64_t sequence) {
   const ProfileScope profiled(profile_.get(), sequence, 0, op.op);
   const OpCall call = op.call(*pool_);
   try {
+    failOnDemand(op.op);
     if (timing == nullptr) op.kernel(call);
     else timeKernel(op.kernel, call, *timing);
   } catch (...) {
@@ -158,6 +178,7 @@ void Queue::executePlan(PlanRun* run, uint64_t sequence) {
     if (stopping_.load(std::memory_order_relaxed)) break;
     const ProfileScope profiled(profile_.get(), sequence, index++, op.op);
     try {
+      failOnDemand(op.op);
       kernel(run->isa, op.op)(run->call(op, *pool_));
     } catch (...) {
       fail(op.op);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <thread>
 
+#include "fault.h"
 #include "plan.h"
 #include "profile.h"
 #include "registry.h"
@@ -80,9 +81,14 @@ class Queue {
 
   uint64_t completed() const { return completed_.load(std::memory_order_acquire); }
   uint64_t submitted() const { return submitted_; }
+  uint64_t waits() const { return waits_; }  // how often the ring was full
   void wait(uint64_t sequence);            // blocks the calling thread
   void linger(uint64_t sequence);          // blocks it for some microseconds at most
   std::optional<Failure> takeFailure();    // since the last call; wait() first
+
+  // Makes executions of one op fail (fault.h), or allocations of scratch memory; both wait for the queue to drain.
+  void failOp(uint32_t op, uint32_t first, uint32_t times);
+  void failScratch(uint32_t first, uint32_t times);
 
   int threads() const { return pool_->threads(); }
   void setThreads(int threads);            // waits for the queue to drain
@@ -111,6 +117,7 @@ class Queue {
   uint64_t publish();
   void loop();
   bool awaitRecords(uint64_t next);  // false: stop
+  void failOnDemand(uint32_t op);
   void execute(const Record& record, uint64_t sequence);
   void executeOp(const OpRecord& op, const Timing* timing, uint64_t sequence);
   void executePlan(PlanRun* run, uint64_t sequence);
@@ -122,12 +129,15 @@ class Queue {
   // The producer's: records published, and completed() as it last saw it.
   uint64_t submitted_ = 0;
   uint64_t seen_ = 0;
+  uint64_t waits_ = 0;
   alignas(64) std::atomic<uint64_t> available_{0};
   std::atomic<uint32_t> idle_{0};  // 1: the queue thread sleeps, or is about to (park.h)
   alignas(64) std::atomic<uint64_t> completed_{0};
   alignas(64) std::atomic<uint64_t> wanted_{0};  // what the producer waits for
   std::atomic<uint32_t> blocked_{0};             // 1: and sleeps, or is about to
   std::atomic<bool> stopping_{false};
+  uint32_t faultyOp_ = 0;
+  Fault fault_;  // of executions of that op
   std::mutex failureMutex_;
   std::optional<Failure> failure_;
   std::mutex runsMutex_;

@@ -166,6 +166,7 @@ void ThreadPool::parallelFor(int64_t count, Body body, void* arg) {
 }
 
 void* ThreadPool::scratch(int worker, int slot, size_t bytes) {
+  if (fault_.hit()) raise(Code::oom, "out of memory, as was asked for: %zu bytes of scratch", bytes);
   ScratchBlock& block = scratch_[static_cast<size_t>(worker) * kScratchSlots + static_cast<size_t>(slot)];
   if (bytes > block.bytes) {
     std::free(block.data);

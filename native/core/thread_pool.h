@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "fault.h"
 #include "op.h"
 #include "park.h"
 #include "profile.h"
@@ -36,6 +37,7 @@ class ThreadPool final : public Exec {
 
   // Each worker's part of a job from here on is an event there; null: of none. No job may be running.
   void setProfile(Profile* profile) { profile_.store(profile, std::memory_order_relaxed); }
+  Fault& fault() { return fault_; }  // of scratch()
 
  private:
   struct ScratchBlock {
@@ -83,6 +85,7 @@ class ThreadPool final : public Exec {
   void* arg_ = nullptr;
   uint32_t count_ = 0;
 
+  Fault fault_;
   std::mutex failureMutex_;
   std::exception_ptr failure_;
 };

@@ -106,9 +106,11 @@ for (const name of Object.keys(raw) as Name[]) {
       // What is left to succeed: an allocation (or reading and writing nothing is refused: no handle is live).
       if (name === 'alloc') raw.free(Number(result.value));
       else if (name === 'profileStart') raw.profileStop();
+      else if (name === 'failAllocation' || name === 'failScratch') raw[name](0, 0);
+      else if (name === 'failOp') raw.failOp(0, 0, 0);
       else
         assert.ok(
-          ['memory', 'trim', 'ops', 'device', 'sync', 'wait', 'callBlock', 'submitted'].includes(name),
+          ['memory', 'trim', 'ops', 'device', 'sync', 'wait', 'callBlock', 'submitted', 'queued'].includes(name),
           `${name} accepted ${args.length} arguments`,
         );
       await result.value;
