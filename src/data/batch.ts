@@ -24,9 +24,9 @@ export interface EpochOptions {
   readonly seed?: number;
   /**
    * Whether batches come in arrays that are used again (default true): a batch is then valid until two more have been
-   * taken. With false each batch has arrays of its own.
+   * taken, or with a number until so many have. With false each batch has arrays of its own.
    */
-  readonly reuse?: boolean;
+  readonly reuse?: boolean | number;
 }
 
 /** Gives the batches of any epoch, the same ones each time it is asked for the same epoch. */
@@ -38,6 +38,12 @@ export interface Loader {
   epoch(index: number, options?: EpochOptions): BatchIterable;
   /** Applies `fn` to each batch on the host; it may change the batch's arrays in place, or give a new batch. */
   map(fn: (batch: HostBatch) => HostBatch | Promise<HostBatch>): Loader;
+  /**
+   * Makes up to `count` batches ahead of the one that is asked for, one at a time, in their order: reading and decoding go
+   * on while the device computes. `train.fit` does so with two of any loader that is not a dataset in memory.
+   * @throws AnnealError E_RANGE when count is not a whole number >= 1.
+   */
+  prefetch(count: number): Loader;
 }
 
 /** @throws AnnealError E_RANGE when the value is not a whole number >= minimum. */

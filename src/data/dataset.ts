@@ -8,8 +8,8 @@ import { AnnealError } from '../errors.js';
 import { allocateHostArray, checkHostTensor, type HostTensor } from '../io/host_tensor.js';
 import type { HostArray } from '../tensor/dtype.js';
 import { checkWhole, type EpochOptions, type HostBatch, type Loader, type Normalize } from './batch.js';
-import { mapLoader } from './from_iterable.js';
-import { permutation } from './permutation.js';
+import { mapLoader, PrefetchLoader } from './from_iterable.js';
+import { ascending, permutation, Shuffled } from './permutation.js';
 
 export interface DatasetOptions {
   /** How the trainer turns x into f32 on the device. */
@@ -71,12 +71,7 @@ export class Dataset {
     if (length > 0xffffffff) {
       throw new AnnealError('E_RANGE', `dataset: expected fewer than 2^32 examples, received ${length}`);
     }
-    return new Dataset(
-      { x, y },
-      Uint32Array.from({ length }, (_, row) => row),
-      undefined,
-      options,
-    );
+    return new Dataset({ x, y }, ascending(length), undefined, options);
   }
 
   /** The first `count` examples (all, when there are fewer). */
@@ -167,37 +162,40 @@ export class ArrayLoader implements Loader {
     return mapLoader(this, fn);
   }
 
-  private *batches(epoch: number, skip: number, seed: number, reuse: boolean): Generator<HostBatch> {
+  prefetch(count: number): Loader {
+    return new PrefetchLoader(this, count, true);
+  }
+
+  private *batches(epoch: number, skip: number, seed: number, reuse: boolean | number): Generator<HostBatch> {
     const { x, y } = this.arrays;
-    const order = this.order(epoch, seed);
-    const gatherX = rowGatherer(x, this.batchSize, reuse);
-    const gatherY = rowGatherer(y, this.batchSize, reuse);
+    const rowsOf = this.order(epoch, seed);
+    const held = reuse === true ? 2 : Number(reuse);
+    const gatherX = rowGatherer(x, this.batchSize, held);
+    const gatherY = rowGatherer(y, this.batchSize, held);
     for (let batch = skip; batch < this.batchesPerEpoch; batch += 1) {
-      const rows = order.subarray(batch * this.batchSize, (batch + 1) * this.batchSize);
+      const rows = rowsOf(batch * this.batchSize, (batch + 1) * this.batchSize);
       yield { x: gatherX(rows), y: gatherY(rows), size: rows.length };
     }
   }
 
-  private order(epoch: number, seed: number): Uint32Array {
-    if (this.shuffled === undefined) return this.rows;
-    const order = permutation(this.rows.length, this.shuffled.seed ?? seed, 'shuffle', epoch);
-    return order.map((position) => this.rows[position] ?? 0);
+  /** The rows at positions [from, to) of an epoch. */
+  private order(epoch: number, seed: number): (from: number, to: number) => Uint32Array {
+    if (this.shuffled === undefined) return (from, to) => this.rows.subarray(from, to);
+    const order = new Shuffled(this.rows.slice(), this.shuffled.seed ?? seed, 'shuffle', epoch);
+    return (from, to) => order.range(from, to);
   }
 }
 
-/** Arrays a gatherer goes round: the consumer may still hold the batch before the one it was just given. */
-const ringLength = 2;
-
-/** Copies rows of `tensor` into a batch. */
-function rowGatherer(tensor: HostTensor, batchSize: number, reuse: boolean): (rows: Uint32Array) => HostTensor {
+/** Copies rows of `tensor` into a batch, in one of `held` arrays that take turns; 0: in an array of its own. */
+function rowGatherer(tensor: HostTensor, batchSize: number, held: number): (rows: Uint32Array) => HostTensor {
   const exampleShape = tensor.shape.slice(1);
   const width = exampleShape.reduce((product, dimension) => product * dimension, 1);
   const ring: HostArray[] = [];
   let turn = 0;
   return (rows) => {
-    const slot = turn % ringLength;
-    const full = (reuse ? ring[slot] : undefined) ?? allocateHostArray(tensor.dtype, batchSize * width);
-    if (reuse) ring[slot] = full;
+    const slot = held === 0 ? 0 : turn % held;
+    const full = (held === 0 ? undefined : ring[slot]) ?? allocateHostArray(tensor.dtype, batchSize * width);
+    ring[slot] = full;
     turn += 1;
     const data = full.subarray(0, rows.length * width);
     copyRows(tensor.data, rows, width, data);

@@ -1,3 +1,4 @@
+import { Ahead } from './ahead.js';
 import {
   type BatchIterable,
   checkBatch,
@@ -18,8 +19,13 @@ export interface IterableOptions {
   readonly seekable?: boolean;
 }
 
+/** `EpochOptions`, all of them there: a batch is valid until two more have been taken (`reuse`), or for good. */
+export interface FactoryOptions extends Required<EpochOptions> {
+  readonly reuse: boolean;
+}
+
 /** Makes the batches of one epoch. It must give the same ones for the same epoch and seed, or runs cannot be resumed. */
-export type BatchFactory = (epoch: number, options: Required<EpochOptions>) => BatchIterable;
+export type BatchFactory = (epoch: number, options: FactoryOptions) => BatchIterable;
 
 /**
  * A loader over any source of batches, synchronous or not.
@@ -43,11 +49,12 @@ class IterableLoader implements Loader {
     this.seekable = seekable;
   }
 
-  async *epoch(index: number, { skip = 0, seed = 0, reuse = true }: EpochOptions = {}): AsyncGenerator<HostBatch> {
+  async *epoch(index: number, options: EpochOptions = {}): AsyncGenerator<HostBatch> {
+    const { skip = 0, seed = 0, reuse = true } = options;
     checkWhole(index, 'loader: epoch');
     checkWhole(skip, 'loader: skip');
     let position = this.seekable ? skip : 0;
-    for await (const batch of this.factory(index, { skip: this.seekable ? skip : 0, seed, reuse })) {
+    for await (const batch of this.factory(index, { skip: this.seekable ? skip : 0, seed, reuse: reuse === true })) {
       checkBatch(batch, `batch ${position} of epoch ${index}`);
       if (position >= skip) yield batch;
       position += 1;
@@ -56,6 +63,47 @@ class IterableLoader implements Loader {
 
   map(fn: (batch: HostBatch) => HostBatch | Promise<HostBatch>): Loader {
     return mapLoader(this, fn);
+  }
+
+  prefetch(count: number): Loader {
+    return new PrefetchLoader(this, count, false);
+  }
+}
+
+/** Another loader's batches, made ahead. */
+export class PrefetchLoader implements Loader {
+  readonly batchesPerEpoch: number | undefined;
+  readonly normalize: Normalize | undefined;
+
+  /** `lasting`: whether the source knows of a number in `EpochOptions.reuse`. */
+  constructor(
+    private readonly source: Loader,
+    private readonly count: number,
+    private readonly lasting: boolean,
+  ) {
+    checkWhole(count, 'loader: prefetch', 1);
+    this.batchesPerEpoch = source.batchesPerEpoch;
+    this.normalize = source.normalize;
+  }
+
+  epoch(index: number, options: EpochOptions = {}): AsyncIterable<HostBatch> {
+    return { [Symbol.asyncIterator]: () => this.ahead(index, options) };
+  }
+
+  /** An epoch that ends when the signal says so, even while the source does not answer. */
+  ahead(index: number, { reuse = true, ...options }: EpochOptions = {}, signal?: AbortSignal): Ahead<HostBatch> {
+    // Those that are ready, the one that is being made, and those that the consumer may still look at.
+    const held = this.count + 1 + (reuse === true ? 2 : Number(reuse));
+    const batches = this.source.epoch(index, { ...options, reuse: this.lasting && reuse !== false && held });
+    return new Ahead(batches, this.count, signal);
+  }
+
+  map(fn: (batch: HostBatch) => HostBatch | Promise<HostBatch>): Loader {
+    return mapLoader(this, fn);
+  }
+
+  prefetch(count: number): Loader {
+    return new PrefetchLoader(this.source, count, this.lasting);
   }
 }
 

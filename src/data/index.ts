@@ -7,5 +7,5 @@ export type {
   Normalize,
 } from './batch.js';
 export { ArrayLoader, type BatchOptions, Dataset, type DatasetOptions, type ShuffleOptions } from './dataset.js';
-export { type BatchFactory, fromIterable, type IterableOptions } from './from_iterable.js';
+export { type BatchFactory, type FactoryOptions, fromIterable, type IterableOptions } from './from_iterable.js';
 export { type Mnist, type MnistOptions, mnist } from './mnist.js';

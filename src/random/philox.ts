@@ -24,10 +24,14 @@ function multiplyHigh(a: number, b: number): number {
   return (aHigh * bHigh + (middle >>> 16) + ((aLow * bHigh + (middle & 0xffff)) >>> 16)) >>> 0;
 }
 
-/** Four uniform 32-bit words for this key and counter (words are taken modulo 2^32). */
-export function philox4x32(key: Key, counter: Words): Words {
-  let [k0, k1] = key;
-  let [c0, c1, c2, c3] = counter;
+/** Four uniform 32-bit words for this key and counter (words are taken modulo 2^32), into `out`. */
+export function philoxInto(out: Uint32Array, key: Key, w0: number, w1: number, w2: number, w3: number): void {
+  let k0 = key[0];
+  let k1 = key[1];
+  let c0 = w0;
+  let c1 = w1;
+  let c2 = w2;
+  let c3 = w3;
   for (let round = 0; round < ROUNDS; round++) {
     const high0 = multiplyHigh(MULTIPLIER_0, c0);
     const high1 = multiplyHigh(MULTIPLIER_1, c2);
@@ -40,7 +44,18 @@ export function philox4x32(key: Key, counter: Words): Words {
     k0 = (k0 + WEYL_0) | 0;
     k1 = (k1 + WEYL_1) | 0;
   }
-  return [c0 >>> 0, c1 >>> 0, c2 >>> 0, c3 >>> 0];
+  out[0] = c0;
+  out[1] = c1;
+  out[2] = c2;
+  out[3] = c3;
+}
+
+/** As `philoxInto`, in words of their own. */
+export function philox4x32(key: Key, counter: Words): Words {
+  const out = new Uint32Array(4);
+  philoxInto(out, key, ...counter);
+  const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = out;
+  return [w0, w1, w2, w3];
 }
 
 /** A word as a float in [0, 1): its upper 24 bits, which an f32 holds exactly. */
