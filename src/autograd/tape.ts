@@ -3,6 +3,7 @@
 import { AnnealError } from '../errors.js';
 import { formatShape, sameShape } from '../tensor/shape.js';
 import type { Place, Tensor } from '../tensor/tensor.js';
+import { tracking } from '../tensor/tracker.js';
 
 /**
  * The backward rule of one op call: the gradients with respect to its inputs, given that with respect to its output.
@@ -85,6 +86,12 @@ export interface RecordOptions {
   readonly saved?: readonly Tensor[];
 }
 
+/** The result of an op, under the name that its user knows, for `leaks()`. `record` does so too. */
+export function named<T extends Tensor>(op: string, output: T): T {
+  tracking.by?.name(output.id, op, true);
+  return output;
+}
+
 /** Puts the result of an op on the tape when recording is on and an input carries a gradient. Returns the result. */
 export function record<T extends Tensor>(
   op: string,
@@ -93,7 +100,7 @@ export function record<T extends Tensor>(
   backward: Backward,
   options: RecordOptions = {},
 ): T {
-  return records(inputs) ? recordAlways(op, output, inputs, backward, options) : output;
+  return records(inputs) ? recordAlways(op, output, inputs, backward, options) : named(op, output);
 }
 
 /** As `record`, whether or not an input carries a gradient: the rule may know of leaves that are no inputs. */
@@ -104,6 +111,7 @@ export function recordAlways<T extends Tensor>(
   backward: Backward,
   options: RecordOptions = {},
 ): T {
+  named(op, output);
   const parents: (Node | null)[] = [];
   for (const input of inputs) parents.push(input?.node ?? null);
   const saved: Saved[] = [];

@@ -14,6 +14,7 @@ import type { DType } from '../tensor/dtype.js';
 import { type AnyValues, recording } from '../tensor/recorder.js';
 import { formatShape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { tracking } from '../tensor/tracker.js';
 
 type Operands = readonly (Tensor | null | undefined)[];
 
@@ -76,6 +77,8 @@ export function dispatch<F extends Record<string, FieldSpec>>(
   backend.run(params.id, inputs.length, outputs.length);
   if (recording.by !== null)
     recording.by.enqueued(params as unknown as ParamStruct, values as Live<AnyValues>, inputs, outputs);
+  const tracker = tracking.by;
+  if (tracker !== null) for (const output of outputs) if (output) tracker.name(output.id, params.op);
 }
 
 /** @throws E_DTYPE unless the tensor has one of the dtypes */

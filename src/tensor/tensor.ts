@@ -9,17 +9,20 @@ import { recording } from './recorder.js';
 import { defineTensorTest, innermost, type Owner } from './scope.js';
 import { checkShape, formatShape, type Shape, sameShape, sizeOf } from './shape.js';
 import { Storage } from './storage.js';
+import { tracking } from './tracker.js';
 
 /** What a finalizer needs to free a tensor that nobody disposed: it must not reference the tensor itself. */
 interface Claim {
   storage: Storage;
+  readonly id: number;
 }
 
 let live = 0;
 let created = 0;
 
 // The last net. A buffer freed here was dropped by its user, who has not called dispose() or used a scope.
-const finalizers = new FinalizationRegistry<Claim>(({ storage }) => {
+const finalizers = new FinalizationRegistry<Claim>(({ storage, id }) => {
+  tracking.by?.delete(id);
   storage.release(true);
   live--;
 });
@@ -69,7 +72,7 @@ export class Tensor<D extends DType = DType> {
   static {
     watch = (tensor) => {
       if (tensor.owner !== null || tensor.#storage === null || tensor.#claim !== null) return;
-      tensor.#claim = { storage: tensor.#storage };
+      tensor.#claim = { storage: tensor.#storage, id: tensor.id };
       finalizers.register(tensor, tensor.#claim, tensor.#claim);
     };
   }
@@ -83,6 +86,7 @@ export class Tensor<D extends DType = DType> {
     this.#storage = storage;
     this.#offset = offset;
     live++;
+    tracking.by?.add(this, storage.shared ? 'view' : null);
     this.moveTo(innermost());
   }
 
@@ -254,6 +258,7 @@ export class Tensor<D extends DType = DType> {
   dispose(): void {
     if (this.#storage === null) return;
     if (this.#claim !== null) finalizers.unregister(this.#claim);
+    tracking.by?.delete(this.id);
     this.#storage.release();
     this.#storage = null;
     live--;
@@ -400,7 +405,13 @@ export function tensor(values: NestedArray | HostArray, shape?: Shape, options: 
     throw new AnnealError('E_DTYPE', `tensor: expected f32 for requiresGrad, received ${dtype}`);
   }
   const result = empty([...dims], dtype, options.device);
-  result.write(flat);
+  try {
+    result.write(flat);
+  } catch (error) {
+    result.dispose();
+    throw error;
+  }
   result.storage.version = 0;
+  tracking.by?.name(result.id, 'tensor');
   return options.requiresGrad ? result.requireGrad() : result;
 }

@@ -1,5 +1,5 @@
 // Elementwise functions of two tensors, with NumPy's broadcasting. Either may be a number.
-import { type Backward, gradEnabled, record, records } from '../../autograd/tape.js';
+import { type Backward, gradEnabled, named, record, records } from '../../autograd/tape.js';
 import { AnnealError } from '../../errors.js';
 import { isNum, type Num, Scalar } from '../../scalar.js';
 import { dtypeCodes } from '../../tensor/dtype.js';
@@ -130,7 +130,7 @@ function binary(
   run(name, dtype, a, b, out, constants);
   const rule = binaryGrads[name];
   const inputs = [isNum(a) ? null : a, isNum(b) ? null : b];
-  if (rule === undefined || !records(inputs)) return out;
+  if (rule === undefined || !records(inputs)) return named(name, out);
   const backward = backwardOf(rule, a, b, out, constants);
   if (rule.saves === undefined) return record(name, out, inputs, backward);
   const saved = rule.saves === 'none' ? [] : inputs.filter((input) => input !== null);

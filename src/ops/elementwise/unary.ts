@@ -1,5 +1,5 @@
 // Elementwise functions of one tensor.
-import { record, records } from '../../autograd/tape.js';
+import { named, record, records } from '../../autograd/tape.js';
 import { AnnealError } from '../../errors.js';
 import { type DType, dtypeCodes } from '../../tensor/dtype.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
@@ -32,7 +32,7 @@ function unary<D extends DType>(name: UnaryName, x: Tensor, dtype: D, constants:
     [out],
   );
   const rule = unaryGrads[name];
-  if (rule === undefined || !records([x])) return out;
+  if (rule === undefined || !records([x])) return named(name, out);
   return record(name, out, [x], (dy) => [rule.backward(dy, x, out, { alpha, beta })], {
     saved: rule.saves === 'x' ? [x] : rule.saves === 'y' ? [out] : [],
   });

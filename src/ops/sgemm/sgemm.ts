@@ -1,5 +1,5 @@
 // Matrix products (kernels/sgemm/sgemm.h).
-import { record, records } from '../../autograd/tape.js';
+import { named, record, records } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
 import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from '../../tensor/shape.js';
@@ -124,7 +124,7 @@ export function multiply(a: Tensor, b: Tensor, options: MatmulOptions, place?: P
 
 function recorded(y: Tensor<'f32'>, a: Tensor, b: Tensor, bias: Tensor | null, form: MatmulForm): Tensor<'f32'> {
   const inputs = [a, b, bias];
-  if (!records(inputs)) return y;
+  if (!records(inputs)) return named('matmul', y);
   const saved = form.activation === 'none' ? [a, b] : [a, b, y];
   return record('matmul', y, inputs, matmulRule(a, b, y, form), { saved });
 }

@@ -1,5 +1,5 @@
 // Cross-entropy of softmax(logits) against a target (kernels/softmax_cross_entropy/softmax_cross_entropy.h).
-import { record, records } from '../../autograd/tape.js';
+import { named, record, records } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
 import { formatShape, type Shape, sameShape } from '../../tensor/shape.js';
@@ -97,7 +97,7 @@ function launch(
   if (divisor) outputs.push(divisor);
   dispatch(softmaxCrossEntropyParams, params, [logits, target, classWeights], outputs);
   const inputs = [logits, target];
-  if (!records(inputs)) return loss;
+  if (!records(inputs)) return named('softmaxCrossEntropy', loss);
   const call = { logits, target, classWeights, normalizers, weight, divisor, params };
   return record('softmaxCrossEntropy', loss, inputs, crossEntropyBackward(call), { saved: savedOf(call) });
 }
