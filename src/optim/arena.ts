@@ -66,10 +66,14 @@ export class ParameterArena {
     }
     this.segments = segments;
     this.size = begin;
-    this.params = this.allocate(first.device);
-    this.grads = this.allocate(first.device);
-    this.table = keep(empty([segments.length, ROW], 'i32', first.device));
-    this.#buffers.push(this.table);
+    try {
+      this.params = this.allocate(first.device);
+      this.grads = this.allocate(first.device);
+      this.table = this.own(empty([segments.length, ROW], 'i32', first.device));
+    } catch (error) {
+      for (const buffer of this.#buffers) buffer.dispose();
+      throw error;
+    }
     for (const segment of segments) {
       const { parameter } = segment;
       const place = this.view(this.params, segment);
@@ -118,9 +122,13 @@ export class ParameterArena {
 
   /** Another buffer parallel to the parameters, zeroed. It lives as long as the arena. */
   allocate(device = this.params.device): Parameter {
-    const buffer = keep(zeros([this.size], { device }));
-    this.#buffers.push(buffer);
-    return buffer;
+    return this.own(zeros([this.size], { device }));
+  }
+
+  /** A tensor lives as long as the arena from now on. Returns it. */
+  own<T extends Tensor>(tensor: T): T {
+    this.#buffers.push(keep(tensor));
+    return tensor;
   }
 
   /** A segment's part of a parallel buffer, in its parameter's shape. The caller's to dispose. */

@@ -8,7 +8,6 @@ import { copyInto } from '../ops/strided_copy/strided_copy.js';
 import type { Num } from '../scalar.js';
 import { rateAt, type ScheduleJson } from '../schedule/index.js';
 import { effect, guard, type Recorder, recording } from '../tensor/recorder.js';
-import { keep } from '../tensor/scope.js';
 import { empty, type Tensor } from '../tensor/tensor.js';
 import { ParameterArena } from './arena.js';
 import { type Match, matches, type Treatment, treatments } from './groups.js';
@@ -61,10 +60,15 @@ export class Optimizer {
     this.#treatments = this.arena.segments.map(
       ({ name }) => byName.get(name) ?? { lrScale: 1, weightDecay: 0, frozen: false },
     );
-    this.#state = rule.state.map(() => this.arena.allocate());
-    this.#ema = options.ema === undefined ? null : this.arena.allocate();
-    this.#stats = keep(empty([this.arena.segments.length, 2], 'f32', this.arena.params.device));
-    this.#normSquared = keep(empty([], 'f32', this.arena.params.device));
+    try {
+      this.#state = rule.state.map(() => this.arena.allocate());
+      this.#ema = options.ema === undefined ? null : this.arena.allocate();
+      this.#stats = this.arena.own(empty([this.arena.segments.length, 2], 'f32', this.arena.params.device));
+      this.#normSquared = this.arena.own(empty([], 'f32', this.arena.params.device));
+    } catch (error) {
+      this.arena.dispose();
+      throw error;
+    }
     this.#weightViews = this.arena.segments.map((segment) => this.arena.view(this.arena.params, segment));
     const ema = this.#ema;
     this.#emaViews = ema === null ? [] : this.arena.segments.map((segment) => this.arena.view(ema, segment));
@@ -345,7 +349,7 @@ export class Optimizer {
     if (this.#disposed) return;
     if (this.#usingEma) this.#swap(this.#weightViews, false);
     this.#disposed = true;
-    for (const tensor of [...this.#weightViews, ...this.#emaViews, this.#stats, this.#normSquared]) tensor.dispose();
+    for (const tensor of [...this.#weightViews, ...this.#emaViews]) tensor.dispose();
     this.arena.dispose();
   }
 
