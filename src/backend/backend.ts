@@ -111,6 +111,11 @@ export interface Backend {
   readonly profiler: DeviceProfiler;
   /** Resolves when everything enqueued is done; rejects with the first failure since the last such call. */
   sync(): Promise<void>;
+  /**
+   * Whether so much is enqueued that some hundreds of calls more would have to wait for room, and this thread with them:
+   * whoever can await something does so first.
+   */
+  crowded(): boolean;
   memory(): MemoryInfo;
   /** Returns pooled memory to the system and gives the number of bytes. */
   trim(): number;

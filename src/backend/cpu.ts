@@ -6,6 +6,8 @@ import { type Backend, type OpName, opNames, type PlanOp } from './backend.js';
 /** The call block of native/bindings/context.h. */
 const HEAD_BYTES = 16;
 const PARAM_BYTES = 256;
+/** Records: behind so many, a step of 900 ops still finds room in the queue, which holds 1024 (native/core/queue.h). */
+const CROWDED = 124;
 
 export function createCpuBackend(): Backend {
   const native = addon();
@@ -67,6 +69,7 @@ export function createCpuBackend(): Backend {
     submitted: native.submitted,
     profiler: { start: native.profileStart, now: native.profileNow, stop: native.profileStop },
     sync: native.sync,
+    crowded: () => native.queued().records > CROWDED,
     memory: native.memory,
     trim: native.trim,
   };

@@ -3,6 +3,7 @@ import { backward } from '../autograd/backward.js';
 import { awaiting, span } from '../backend/tracing.js';
 import { type Captured, capture } from '../capture/capture.js';
 import type { Loader } from '../data/batch.js';
+import { batchesOf } from '../data/batches_of.js';
 import { AnnealError } from '../errors.js';
 import type { Module, Weights } from '../nn/module.js';
 import { create as createOptimizer, type Optimizer } from '../optim/optimizer.js';
@@ -92,6 +93,8 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
   #uncaptured: AnnealError | null = null;
   #best: Best | null = null;
   #stop: StopReason | null = null;
+  /** Aborted with the run, so that it need not wait for data. */
+  readonly #halt = new AbortController();
   #step = 0;
   #lastDone = 0;
 
@@ -135,6 +138,7 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
   /** Ends the run after the current step. */
   stop(reason: StopReason = 'aborted'): void {
     this.#stop ??= reason;
+    this.#halt.abort();
   }
 
   /** Aborts the run if it still goes on, waits for its end, and frees the optimizer. The model stays. */
@@ -225,9 +229,9 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
     const queue: InFlight[] = [];
     this.#lastDone = performance.now();
     let batchIndex = 0;
-    for await (const batch of awaiting('data', data.epoch(epoch, { seed: seed ?? 0 }))) {
+    for await (const batch of awaiting('data', batchesOf(data, epoch, { seed: seed ?? 0 }, this.#halt.signal))) {
       if (this.#stop !== null) break;
-      if (this.optimizer === null) this.#prepare(batch.x.shape.slice(1));
+      if (this.optimizer === null) await this.#prepare(batch.x.shape.slice(1));
       const { optimizer } = this;
       if (optimizer === null) break;
       const step = this.#step + 1;
@@ -240,7 +244,10 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
             : this.#update(inputs, { step: this.#step });
         }),
       );
+      const { backend } = results.storage;
       const result = readAndDispose(results);
+      // Nothing may be left unobserved if the loop throws in between.
+      result.catch(() => undefined);
       if (this.#uncaptured !== null) {
         const message = `the training step runs op by op: ${this.#uncaptured.message}`;
         this.#uncaptured = null;
@@ -249,14 +256,15 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
       this.#step = step;
       const wanted = this.#options.callbacks?.some((callback) => callback.wantsUpdateRatios?.(step)) ?? false;
       const total = data.batchesPerEpoch === undefined ? undefined : data.batchesPerEpoch * epochs;
+      const ratios = wanted ? optimizer.updateRatios() : null;
       queue.push({
         event: { type: 'step', step, totalSteps: total, epoch, batch: batchIndex++, size: batch.size, lr },
         result,
-        ratios: wanted ? optimizer.updateRatios() : null,
+        ratios,
       });
-      // Nothing may be left unobserved if the loop throws in between.
-      result.catch(() => undefined);
-      while (queue.length >= IN_FLIGHT) await this.#finish(queue.shift(), meter);
+      ratios?.catch(() => undefined);
+      const most = backend.crowded() ? 1 : IN_FLIGHT;
+      while (queue.length >= most) await this.#finish(queue.shift(), meter);
     }
     while (queue.length > 0) await this.#finish(queue.shift(), meter);
   }
@@ -298,9 +306,11 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
     await this.#events.emit(event);
   }
 
-  #prepare(sample: readonly number[]): void {
+  async #prepare(sample: readonly number[]): Promise<void> {
     if (!this.#model.built) this.#model.build(sample, this.#options.seed ?? 0);
     this.optimizer = createOptimizer(this.#options.optimizer, this.#model.namedParameters());
+    // A deep net's weights alone may fill the queue, and the first step would have to wait for room.
+    await this.optimizer.arena.params.storage.backend.sync();
   }
 
   async #validate(metrics: Record<string, number>): Promise<void> {

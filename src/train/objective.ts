@@ -1,6 +1,7 @@
 // What a run minimises and what it reports: the loss and metrics of a batch, as one small tensor.
 import { noGrad } from '../autograd/tape.js';
 import type { Loader } from '../data/batch.js';
+import { batchesOf } from '../data/batches_of.js';
 import { AnnealError } from '../errors.js';
 import { evaluation, type Module } from '../nn/module.js';
 import { cast, equal } from '../ops/elementwise/elementwise.js';
@@ -123,17 +124,19 @@ export async function evaluateObjective(model: Module, data: Loader, objective: 
     const next = queue.shift();
     if (next) meter.add(await next.result, next.size);
   };
-  for await (const batch of data.epoch(0)) {
+  for await (const batch of batchesOf(data, 0)) {
     const results = noGrad(() =>
       scope(() => {
         const { x, y } = normalized(upload(batch), data.normalize);
         return measure(objective, model.forward(x, evaluation), y).results;
       }),
     );
+    const { backend } = results.storage;
     const result = readAndDispose(results);
     result.catch(() => undefined);
     queue.push({ result, size: batch.size });
-    if (queue.length >= IN_FLIGHT) await finish();
+    const most = backend.crowded() ? 1 : IN_FLIGHT;
+    while (queue.length >= most) await finish();
   }
   while (queue.length > 0) await finish();
   if (meter.samples === 0) throw new AnnealError('E_ARGUMENT', 'evaluate: expected at least one batch, received none');
