@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { AnnealError } from '../errors.js';
 import { writeFileAtomic } from '../io/atomic.js';
+import type { EventLoopResult } from './event_loop.js';
 import type { FmaPeak } from './limits.js';
 import type { BoundKind } from './roofline.js';
 
@@ -80,6 +81,8 @@ export interface BenchReport {
   readonly machine: BenchMachine;
   readonly limits: BenchLimits;
   readonly results: readonly BenchResult[];
+  /** How free the event loop is while a net trains; absent when it was not asked for. */
+  readonly eventLoop?: readonly EventLoopResult[];
   /** What was wrong: results that differ from the reference, shares above the limit. Absent when nothing was. */
   readonly failures?: readonly string[];
 }

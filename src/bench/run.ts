@@ -7,6 +7,7 @@ import { AnnealError } from '../errors.js';
 import { cacheSizes } from './caches.js';
 import { loadBenchmark, timeCalls } from './calls.js';
 import { type Capture, capture } from './capture.js';
+import { type EventLoopResult, type EventLoopWork, measureEventLoop } from './event_loop.js';
 import { type FmaPeak, fmaPeaks, LimitLog, LimitLoops, loopMs } from './limits.js';
 import { type Measured, measureBetweenLimits, measureKernels, trafficOf } from './measure.js';
 import { type PeerName, type PeerResult, type PeerRun, runPeer } from './peers.js';
@@ -26,6 +27,8 @@ export interface BenchProgress {
 
 export interface BenchOptions {
   readonly works: readonly Work[];
+  /** Training runs beside a server, at the end and without peers. Default: none. */
+  readonly eventLoop?: readonly EventLoopWork[];
   /** Default: the number in use. */
   readonly threads?: number;
   /** Of all operands. Default 1. */
@@ -46,6 +49,8 @@ const ONE_THREAD_SIZE = 512;
 /** Up to here a product is also measured with cold caches. */
 const COLD_SIZE = 512;
 const LIMIT_SAMPLES = 5;
+/** A training run beside a server goes on for so many budgets: a 99th percentile wants thousands of samples. */
+const EVENT_LOOP_BUDGETS = 15;
 
 const everyLimit: readonly LimitName[] = ['fma', 'triad', 'read', 'l1', 'l2', 'l3', 'sgd', 'adamw'];
 
@@ -229,7 +234,7 @@ function limitsOf(log: LimitLog, threads: number, fma: Readonly<Record<string, F
  * @throws E_ABORTED when the signal says so, E_IO without the package `benchmark`
  */
 export async function runBench(options: BenchOptions): Promise<BenchReport> {
-  const { works, threads: wanted, signal, onProgress, seed = 1, peers = [] } = options;
+  const { works, eventLoop = [], threads: wanted, signal, onProgress, seed = 1, peers = [] } = options;
   const before = cpuInfo().threads;
   if (wanted !== undefined) setThreads(wanted);
   const { threads, isa } = cpuInfo();
@@ -237,7 +242,7 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
   const run = new Run(options, threads, await loadBenchmark());
   try {
     const groups = [...new Set(works.map(({ group }) => group))];
-    const total = works.length * (1 + peers.length);
+    const total = works.length * (1 + peers.length) + eventLoop.length;
     let done = 0;
     const tell = (doing: string): void => onProgress?.({ done, total, doing });
     tell('limits');
@@ -263,6 +268,15 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
         done = before + group.length;
       }
     }
+    const turns: EventLoopResult[] = [];
+    for (const work of eventLoop) {
+      signal?.throwIfAborted();
+      tell(work.work);
+      const ms = EVENT_LOOP_BUDGETS * (options.budgetMs ?? BUDGET_MS);
+      turns.push(await measureEventLoop(work, { ms, seed, threads, signal }));
+      run.release();
+      done++;
+    }
     tell('limits');
     const last = await fmaPeaks(run.loops, threads, LIMIT_SAMPLES);
     const fma = Object.fromEntries(Object.entries(first).map(([name, peak]) => [name, better(peak, last[name])]));
@@ -282,7 +296,12 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
     };
     const { failures } = run;
     const results = run.results.map((row) => run.withPeers(row));
-    const report = { machine, limits: limitsOf(run.log, threads, fma, isa), results };
+    const report = {
+      machine,
+      limits: limitsOf(run.log, threads, fma, isa),
+      results,
+      ...(turns.length > 0 ? { eventLoop: turns } : {}),
+    };
     return failures.length === 0 ? report : { ...report, failures };
   } catch (error) {
     if (signal?.aborted) throw new AnnealError('E_ABORTED', 'bench: interrupted', { cause: error });

@@ -1,5 +1,6 @@
 // Which works a run measures.
 import { AnnealError } from '../errors.js';
+import { type EventLoopWork, eventLoopWorks } from './event_loop.js';
 import { type Work, works } from './works.js';
 
 function matcher(piece: string): (name: string) => boolean {
@@ -11,21 +12,27 @@ function matcher(piece: string): (name: string) => boolean {
   }
 }
 
+export interface Selection {
+  readonly works: readonly Work[];
+  readonly eventLoop: readonly EventLoopWork[];
+}
+
 /**
  * The works whose name or group matches one of the comma-separated pieces, each a substring or a regular expression; all
  * of them without any. @throws E_ARGUMENT when nothing matches
  */
-export function selectWorks(only?: string): readonly Work[] {
+export function select(only?: string): Selection {
   const pieces = (only ?? '').split(',').flatMap((piece) => piece.trim() || []);
-  if (pieces.length === 0) return works;
   const matchers = pieces.map(matcher);
-  const chosen = works.filter(({ work, group }) => matchers.some((matches) => matches(work) || matches(group)));
-  if (chosen.length === 0) {
-    const groups = [...new Set(works.map(({ group }) => group))].join(', ');
-    throw new AnnealError(
-      'E_ARGUMENT',
-      `bench: expected '${only}' to match a work or one of the groups ${groups}; --list names all`,
-    );
-  }
-  return chosen;
+  const chosen = <W extends { readonly work: string; readonly group: string }>(all: readonly W[]): readonly W[] => {
+    if (pieces.length === 0) return all;
+    return all.filter(({ work, group }) => matchers.some((matches) => matches(work) || matches(group)));
+  };
+  const selection = { works: chosen(works), eventLoop: chosen(eventLoopWorks) };
+  if (selection.works.length + selection.eventLoop.length > 0) return selection;
+  const groups = [...new Set([...works, ...eventLoopWorks].map(({ group }) => group))].join(', ');
+  throw new AnnealError(
+    'E_ARGUMENT',
+    `bench: expected '${only}' to match a work or one of the groups ${groups}; --list names all`,
+  );
 }

@@ -2,15 +2,23 @@
 
 import { setDevice } from '../backend/device.js';
 import { compareReports } from '../bench/compare.js';
+import { eventLoopWorks } from '../bench/event_loop.js';
 import { writeBenchPage } from '../bench/html.js';
 import { type PeerName, peerNames } from '../bench/peers.js';
 import { readReport, writeReport } from '../bench/report.js';
 import { runBench } from '../bench/run.js';
-import { selectWorks } from '../bench/select.js';
+import { select } from '../bench/select.js';
 import { works } from '../bench/works.js';
 import { AnnealError } from '../errors.js';
 import { writeFileAtomic } from '../io/atomic.js';
-import { benchTable, comparisonTable, describeMachine, limitLines, markdownTable } from './bench_table.js';
+import {
+  benchTable,
+  comparisonTable,
+  describeMachine,
+  eventLoopTable,
+  limitLines,
+  markdownTable,
+} from './bench_table.js';
 import { WorkProgress } from './work_progress.js';
 
 export interface BenchCommandOptions {
@@ -42,7 +50,8 @@ export function peersOf(text: string): PeerName[] {
 }
 
 function list(): void {
-  for (const { work, group, label } of works) console.log(`${group.padEnd(10)} ${work.padEnd(30)} ${label}`);
+  for (const { work, group, label } of [...works, ...eventLoopWorks])
+    console.log(`${group.padEnd(10)} ${work.padEnd(30)} ${label}`);
 }
 
 /** Measures and gives the exit code: 0, 1 when a result is wrong or a share above 100%, 130 when interrupted. */
@@ -51,7 +60,7 @@ export async function bench(options: BenchCommandOptions): Promise<number> {
     list();
     return 0;
   }
-  const chosen = selectWorks(options.only);
+  const chosen = select(options.only);
   const old = options.compare === undefined ? null : await readReport(options.compare);
   setDevice(options.device);
   const controller = new AbortController();
@@ -62,11 +71,11 @@ export async function bench(options: BenchCommandOptions): Promise<number> {
   };
   process.on('SIGINT', onInterrupt);
   const beside = options.peers === undefined ? '' : `, beside ${options.peers.join(', ')}`;
-  console.error(`Measuring ${chosen.length} works${beside}. Each is verified first.`);
+  console.error(`Measuring ${chosen.works.length + chosen.eventLoop.length} works${beside}. Each is verified first.`);
   using progress = new WorkProgress();
   try {
     const report = await runBench({
-      works: chosen,
+      ...chosen,
       ...(options.threads === undefined ? {} : { threads: options.threads }),
       peers: options.peers ?? [],
       seed: options.seed,
@@ -77,7 +86,8 @@ export async function bench(options: BenchCommandOptions): Promise<number> {
     progress.stop();
     for (const line of describeMachine(report.machine)) console.log(line);
     for (const line of limitLines(report.limits)) console.log(line);
-    console.log(`\n${benchTable(report)}`);
+    if (report.results.length > 0) console.log(`\n${benchTable(report)}`);
+    if (report.eventLoop !== undefined) console.log(`\n${eventLoopTable(report.eventLoop)}`);
     if (old !== null) console.log(`\n${comparisonTable(compareReports(old, report))}`);
     if (options.json !== undefined) {
       await writeReport(options.json, report);

@@ -1,5 +1,6 @@
 // The benchmark's rows and limits as plain text.
 import type { Comparison } from '../bench/compare.js';
+import { EVENT_LOOP_BAR_MS, type EventLoopResult } from '../bench/event_loop.js';
 import { type BenchLimits, type BenchMachine, type BenchReport, type BenchResult, peersIn } from '../bench/report.js';
 import { percent, significant } from '../report/format.js';
 import { tableHead, tableRow } from '../report/text_table.js';
@@ -76,6 +77,21 @@ export function benchTable({ results }: Pick<BenchReport, 'results'>): string {
     results.map((row) => columns.map(({ cell }) => cell(row))),
     2,
   );
+}
+
+/** How free the event loop is while a net trains, ms. */
+export function eventLoopTable(results: readonly EventLoopResult[]): string {
+  const names = ['training', 'steps', 'ms a step', 'loop p50', 'p99', 'max', 'request p50', 'p99', 'max', 'n'];
+  const ms = (value: number): string => value.toFixed(2);
+  const rows = results.map(({ work, steps, msPerStep, loop, request }) => [
+    work,
+    String(steps),
+    significant(msPerStep),
+    ...[loop.p50, loop.p99, loop.max, request.p50, request.p99, request.max].map(ms),
+    String(request.samples),
+  ]);
+  const bar = `the loop's delay, 1 ms when it is free; meant to be below ${EVENT_LOOP_BAR_MS} ms at p99`;
+  return `${textTable(names, rows, 1)}\n${bar}`;
 }
 
 /** Rows that both reports have, old time over new, and which changes are beyond the spread of the samples. */

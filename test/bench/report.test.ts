@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compareReports } from '../../src/bench/compare.js';
+import { eventLoopWorks } from '../../src/bench/event_loop.js';
 import { renderBenchPage } from '../../src/bench/html.js';
 import { type BenchReport, type BenchResult, keyOf, parseReport, stringifyReport } from '../../src/bench/report.js';
-import { selectWorks } from '../../src/bench/select.js';
+import { select } from '../../src/bench/select.js';
 import { works } from '../../src/bench/works.js';
 import { benchTable, comparisonTable, limitLines, markdownTable } from '../../src/cli/bench_table.js';
 import { AnnealError } from '../../src/errors.js';
@@ -166,19 +167,26 @@ test('the Markdown table: a line each work, with one core, the call and what pee
 });
 
 test('works are chosen by substring, pattern or group', () => {
-  assert.equal(selectWorks(), works);
-  assert.equal(selectWorks(' , '), works);
+  const worksOf = (only?: string) => select(only).works;
+  assert.equal(worksOf(), works);
+  assert.equal(worksOf(' , '), works);
   assert.deepEqual(
-    selectWorks('sgemm_nn_64,^train_mlp_b1$').map(({ work }) => work),
+    worksOf('sgemm_nn_64,^train_mlp_b1$').map(({ work }) => work),
     ['sgemm_nn_64', 'train_mlp_b1'],
   );
-  assert.ok(selectWorks('optimizer').every(({ group }) => group === 'optimizer'));
+  assert.ok(worksOf('optimizer').every(({ group }) => group === 'optimizer'));
   assert.deepEqual(
-    selectWorks('sgemm_n[nt]_64').map(({ work }) => work),
+    worksOf('sgemm_n[nt]_64').map(({ work }) => work),
     ['sgemm_nn_64', 'sgemm_nt_64'],
   );
-  assert.throws(() => selectWorks('no such'), /E_ARGUMENT|expected 'no such' to match/);
-  assert.throws(() => selectWorks('[('), /to match a work/);
+  assert.deepEqual(
+    select('eventloop').eventLoop.map(({ work }) => work),
+    eventLoopWorks.map(({ work }) => work),
+  );
+  assert.deepEqual(worksOf('eventloop'), []);
+  assert.equal(select().eventLoop, eventLoopWorks);
+  assert.throws(() => worksOf('no such'), /E_ARGUMENT|expected 'no such' to match/);
+  assert.throws(() => worksOf('[('), /to match a work/);
 });
 
 test('the page is one file: charts, every row, the machine, and nothing from elsewhere', async () => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { after, test } from 'node:test';
+import { eventLoopWorks } from '../../src/bench/event_loop.js';
 import { parseReport } from '../../src/bench/report.js';
 import { works } from '../../src/bench/works.js';
 import { WorkProgress } from '../../src/cli/work_progress.js';
@@ -20,7 +21,7 @@ test('--list names every work and measures nothing', async () => {
   const { code, stdout } = await bench(['--list']);
   assert.equal(code, 0);
   const lines = stdout.trim().split('\n');
-  assert.equal(lines.length, works.length);
+  assert.equal(lines.length, works.length + eventLoopWorks.length);
   assert.match(lines[0] ?? '', /^sgemm +sgemm_nn_64 +64x64x64 NN$/);
 });
 
