@@ -23,7 +23,7 @@ const Field kFields[] = {
     ANNEAL_FIELD(Conv2dParams, strideW, u32, 1),   ANNEAL_FIELD(Conv2dParams, dilationH, u32, 1),
     ANNEAL_FIELD(Conv2dParams, dilationW, u32, 1), ANNEAL_FIELD(Conv2dParams, padTop, u32, 1),
     ANNEAL_FIELD(Conv2dParams, padLeft, u32, 1),   ANNEAL_FIELD(Conv2dParams, groups, u32, 1),
-    ANNEAL_FIELD(Conv2dParams, activation, u32, 1),
+    ANNEAL_FIELD(Conv2dParams, activation, u32, 1), ANNEAL_FIELD(Conv2dParams, accumulate, u32, 1),
 };
 constexpr uint32_t kFieldCount = sizeof kFields / sizeof kFields[0];
 
@@ -53,7 +53,7 @@ void checkPadded(const Conv2dParams& p, const Sizes& sizes) {
                    static_cast<long long>(padded), static_cast<long long>(operands));
 }
 
-Sizes checkGeometry(const Conv2dParams& p) {
+Sizes checkGeometry(const Conv2dParams& p, bool adds = false) {
   check::range("n", p.n, 0, 0x7fffffff);
   check::range("h", p.h, 0, kLargest);
   check::range("w", p.w, 0, kLargest);
@@ -71,6 +71,7 @@ Sizes checkGeometry(const Conv2dParams& p) {
   check::range("padLeft", p.padLeft, 0, kLargest);
   check::range("groups", p.groups, 1, p.c);
   check::range("activation", p.activation, 0, kLastActivation);
+  check::range("accumulate", p.accumulate, 0, adds ? 1 : 0);
   check::condition(p.c % p.groups == 0 && p.oc % p.groups == 0, Code::shape,
                    "expected channels divisible by %u groups, received %u in and %u out", p.groups, p.c, p.oc);
   const Sizes sizes = {check::product("x", p.n, p.h, p.w, p.c), check::product("w", p.kh, p.kw, p.c / p.groups, p.oc),
@@ -100,7 +101,7 @@ void checkBackwardData(const OpCall& call) {
 
 void checkBackwardWeight(const OpCall& call) {
   const auto& p = call.as<Conv2dParams>();
-  const Sizes sizes = checkGeometry(p);
+  const Sizes sizes = checkGeometry(p, true);
   check::input(call, 0, "x", sizes.x);
   check::input(call, 1, "dy", sizes.y);
   check::output(call, 0, "dw", sizes.w);

@@ -7,7 +7,8 @@
 //
 //   x [N,H,W,C]  w [KH,KW,C/G,OC]  bias [OC]  y [N,OH,OW,OC]; all f32. What lies outside of x or y is a 0 that is
 //   multiplied like any other (a NaN weight shows in the padding). Padding at the bottom and right follows from OH and OW.
-//   Outputs must not overlap inputs. dx and dw are overwritten.
+//   Outputs must not overlap inputs. They are overwritten; with accumulate, dw and db are added to what is there once they
+//   are summed: the bits of an addition afterwards.
 //
 // Ways: Winograd, window rows in place, windows in place, packed; README.md says which shape takes which.
 // Accumulation: f32, in the order (p, q, c) forward but for Winograd (winograd.h says its error); backward_weight over (n, i, j) in a number of parts fixed by the
@@ -30,6 +31,7 @@ struct Conv2dParams {
   uint32_t padTop, padLeft;
   uint32_t groups;
   uint32_t activation;  // Activation, forward only
+  uint32_t accumulate;  // 0 or 1, backward_weight only: dw and db are added to what is there
 };
 
 }  // namespace anneal

@@ -88,13 +88,18 @@ void conv2d_backward_weight_reference(const OpCall& call) {
   const auto& p = call.as<Conv2dParams>();
   const Image x{call.input<float>(0), p.h, p.w, p.c};
   const float* dy = call.input<float>(1);
-  std::vector<double> dw(sizeOf(p.kh, p.kw, p.c / p.groups, p.oc)), db(p.oc);
+  const auto start = [&](uint32_t out, size_t size) {
+    const float* const held = call.output<float>(out);
+    return p.accumulate != 0 ? std::vector<double>(held, held + size) : std::vector<double>(size);
+  };
+  std::vector<double> dw = start(0, sizeOf(p.kh, p.kw, p.c / p.groups, p.oc));
   forEachTap(p, [&](int64_t n, int64_t i, int64_t j, int64_t kh, int64_t kw) {
     const int64_t pixel = ((n * p.oh + i) * p.ow + j) * p.oc;
     atTap(p, x, n, i, j, kh, kw, [&](double value, int64_t iw, int64_t o) { dw[iw] += value * dy[pixel + o]; });
   });
   storeAll(dw, call.output<float>(0));
   if (call.nOut < 2 || call.out[1].data == nullptr) return;
+  std::vector<double> db = start(1, p.oc);
   for (size_t i = 0; i < sizeOf(p.n, p.oh, p.ow, p.oc); ++i) db[i % p.oc] += dy[i];
   storeAll(db, call.output<float>(1));
 }

@@ -177,8 +177,10 @@ bool conv2dBackwardWeightInPlace(const OpCall& call) {
         const float* const from = partials + j * (window + 1) + k * width + o - j;
         vf sum = load(from);
         for (int64_t part = 1; part < cut.count; ++part) sum += load(from + part * partFloats);
-        if (o + kLanes <= s.oc) store(to + o, sum);
-        else storePartial(to + o, sum, static_cast<int>(s.oc - o));
+        const int count = static_cast<int>(least(kLanes, s.oc - o));
+        if (p.accumulate != 0) sum = loadPartial(to + o, count) + sum;
+        if (count == kLanes) store(to + o, sum);
+        else storePartial(to + o, sum, count);
       }
     }
   });

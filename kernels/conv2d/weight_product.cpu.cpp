@@ -45,10 +45,10 @@ void sumRows(const float* dy, int64_t begin, int64_t end, int64_t oc, int64_t o0
   }
 }
 
-// dw[m, o] = sum over parts of from[o, m], for `rows` places m and all o of a block of kTileColumns.
+// dw[m, o] = sum over parts of from[o, m], or that added to dw, for `rows` places m and all o of a block of kTileColumns.
 constexpr int64_t kCopyRows = 64;
-void copyTransposed(const float* from, int64_t parts, int64_t stride, int64_t ld, int64_t rows, int64_t columns, float* dw,
-                    int64_t oc) {
+void copyTransposed(const float* from, int64_t parts, int64_t stride, int64_t ld, int64_t rows, int64_t columns, bool accumulate,
+                    float* dw, int64_t oc) {
   alignas(64) float sums[kTileColumns][kCopyRows], out[kCopyRows * kTileColumns + kLanes];
   const float* lines[kTileColumns];
   for (int64_t o = 0; o < kTileColumns; ++o) {
@@ -63,20 +63,26 @@ void copyTransposed(const float* from, int64_t parts, int64_t stride, int64_t ld
   }
   packRows<kTileColumns>(lines, rows, out);
   for (int64_t m = 0; m < rows; ++m)
-    for (int64_t o = 0; o < columns; o += kLanes)
-      storePartial(dw + m * oc + o, load(out + m * kTileColumns + o), static_cast<int>(least(kLanes, columns - o)));
+    for (int64_t o = 0; o < columns; o += kLanes) {
+      const int count = static_cast<int>(least(kLanes, columns - o));
+      vf sum = load(out + m * kTileColumns + o);
+      if (accumulate) sum = loadPartial(dw + m * oc + o, count) + sum;
+      storePartial(dw + m * oc + o, sum, count);
+    }
 }
 
 }  // namespace
 
 void conv2d_backward_weight(const OpCall& call) {
-    if (conv2dBackwardWeightInPlace(call)) return;
+  if (conv2dBackwardWeightInPlace(call)) return;
   Exec& exec = call.exec;
   const Shape s(call.as<Conv2dParams>());
+  const bool accumulate = call.as<Conv2dParams>().accumulate != 0;
   float* const dw = call.output<float>(0);
   float* const db = call.nOut > 1 ? call.output<float>(1) : nullptr;
   const int64_t window = s.kh * s.kw * s.cg, weights = window * s.oc, positions = s.positions();
   if (positions == 0) {
+    if (accumulate) return;
     std::memset(dw, 0, static_cast<size_t>(weights) * 4);
     if (db != nullptr) std::memset(db, 0, static_cast<size_t>(s.oc) * 4);
     return;
@@ -86,7 +92,7 @@ void conv2d_backward_weight(const OpCall& call) {
   const bool pads = s.top != 0 || s.left != 0 || s.hp > s.h || s.wp > s.w;
   const bool byTaps = transposed && pads && s.cg % kTileColumns == 0;
   const int64_t each = ceilDiv(positions, partsOf(positions, weights + s.oc)), parts = ceilDiv(positions, each);
-  const bool direct = parts == 1 && !transposed;
+  const bool direct = parts == 1 && !transposed && !accumulate;
 
   // Slot 3 holds the segments, then the parts, then zeros: ask for all of it before forwardWindows asks for less.
   const int64_t stride = weights + s.oc, partFloats = direct ? 0 : parts * stride;
@@ -136,15 +142,16 @@ void conv2d_backward_weight(const OpCall& call) {
 
   if (db != nullptr)
     for (int64_t o = 0; o < s.oc; ++o) {
-      db[o] = partial[weights + o];
-      for (int64_t part = 1; part < parts; ++part) db[o] += partial[part * stride + weights + o];
+      float sum = partial[weights + o];
+      for (int64_t part = 1; part < parts; ++part) sum += partial[part * stride + weights + o];
+      db[o] = accumulate ? db[o] + sum : sum;
     }
   if (!transposed) {
     parallelRange(exec, weights, 16384, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) {
         float sum = partial[i];
         for (int64_t part = 1; part < parts; ++part) sum += partial[part * stride + i];
-        dw[i] = sum;
+        dw[i] = accumulate ? dw[i] + sum : sum;
       }
     });
     return;
@@ -156,7 +163,7 @@ void conv2d_backward_weight(const OpCall& call) {
                     const int64_t m = i % rowBlocks * kCopyRows, o = i / rowBlocks % columnBlocks * kTileColumns;
                     const int64_t g = i / rowBlocks / columnBlocks;
                     copyTransposed(partial + (g * s.og + o) * window + m, parts, stride, window, least(kCopyRows, window - m),
-                                   least(kTileColumns, s.og - o), dw + m * s.oc + g * s.og + o, s.oc);
+                                   least(kTileColumns, s.og - o), accumulate, dw + m * s.oc + g * s.og + o, s.oc);
                   }
                 });
 }

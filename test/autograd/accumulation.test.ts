@@ -164,6 +164,51 @@ test('a captured step of several batches adds no gradient by an op of its own, a
   assert.deepEqual(Object.fromEntries(writers), { sgemm: 9, reduce: 9, sgd_momentum_ema: 1 }, step.explain());
 });
 
+// Windows in place; a product by pixels and one by windows (which side is wider decides), with parts and without; groups.
+const convolutions = [
+  { image: [2, 9, 8, 3], weight: [3, 3, 3, 20] },
+  { image: [2, 7, 7, 16], weight: [1, 1, 16, 40] },
+  { image: [3, 40, 37, 18], weight: [1, 1, 18, 33] },
+  { image: [2, 12, 12, 64], weight: [3, 3, 64, 8] },
+  { image: [2, 8, 8, 6], weight: [3, 3, 3, 10], groups: 2 },
+];
+
+for (const { image, weight, groups = 1 } of convolutions)
+  test(`gradients of a convolution are added in place, to the bits of additions afterwards: ${image} by ${weight}`, () => {
+    const outputs = weight.at(-1) ?? 0;
+    const gradients = (bound: boolean, withBias: boolean): (Float32Array | undefined)[] => {
+      const w = draw(weight, 1).requireGrad();
+      const bias = draw([outputs], 2);
+      if (withBias) bias.requireGrad();
+      const leaves = withBias ? [w, bias] : [w];
+      using optimizer = bound
+        ? create(
+            sgd({ lr: 0.1 }),
+            leaves.map((leaf, i) => [`${i}`, leaf]),
+          )
+        : null;
+      for (let batch = 0; batch < 3; batch++)
+        scope(() => {
+          const y = ops.conv2d(draw(image, 10 + batch), w, { bias, groups, padding: 'same' });
+          const loss = ops.sum(ops.mul(y, draw(y.shape, 50 + batch)));
+          using ran = callsOf(backendOf('cpu'), () => autograd.backward(loss));
+          // The kernel that computes the gradient is the one op that writes as much.
+          if (optimizer) assert.equal(ran.calls.filter(({ outputs: [out] }) => out?.bytes === 4 * w.size).length, 1);
+        });
+      const values = leaves.map((leaf) => leaf.grad?.dataSync() as Float32Array);
+      for (const leaf of [w, bias]) leaf.dispose();
+      return values;
+    };
+    for (const withBias of [true, false]) {
+      const expected = gradients(false, withBias);
+      for (const count of [1, 2, 3]) {
+        setThreads(count);
+        assert.deepEqual(gradients(true, withBias), expected);
+      }
+      setThreads(threads);
+    }
+  });
+
 test('a parameter that is used several times in one graph has its gradients added up in place', () => {
   const square = draw([6, 6], 7).requireGrad();
   const twin = draw([6, 6], 7).requireGrad();

@@ -2,8 +2,8 @@
 import { record } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
-import { formatShape, sameShape } from '../../tensor/shape.js';
-import { empty, emptyAt, type Place, type Tensor } from '../../tensor/tensor.js';
+import { formatShape, type Shape, sameShape } from '../../tensor/shape.js';
+import { changing, empty, emptyAt, type Place, type Tensor } from '../../tensor/tensor.js';
 import { activationCode, type FusedActivation } from '../activation.js';
 import { depthwiseConv2d } from '../depthwise_conv2d/depthwise_conv2d.js';
 import { dispatch, expectDType, expectRank } from '../dispatch.js';
@@ -29,14 +29,15 @@ const fields = {
   padLeft: 'u32',
   groups: 'u32',
   activation: 'u32',
+  accumulate: 'u32',
 } as const;
 
 export const conv2dParams = struct('conv2d', fields);
 export const conv2dBackwardDataParams = struct('conv2d_backward_data', fields);
 export const conv2dBackwardWeightParams = struct('conv2d_backward_weight', fields);
 
-/** The parameters of one call, all but the activation. */
-export type Conv2dGeometry = Readonly<Record<Exclude<keyof typeof fields, 'activation'>, number>>;
+/** What the parameters of one call and of its gradients share. */
+export type Conv2dGeometry = Readonly<Record<Exclude<keyof typeof fields, 'activation' | 'accumulate'>, number>>;
 
 export interface Conv2dOptions extends WindowOptions {
   /** Input and output channels are cut into this many groups that do not see each other. Default 1. */
@@ -107,7 +108,7 @@ export function backwardData(dy: Tensor, w: Tensor, geometry: Conv2dGeometry): T
 
 const nowhere = [null, null] as const;
 
-/** dw [kh,kw,c/groups,oc], and with it dbias [oc] if asked for, from x [n,h,w,c] and dy [n,oh,ow,oc]; into their places, if any. */
+/** dw [kh,kw,c/groups,oc], and with it dbias [oc] if asked for, from x [n,h,w,c] and dy [n,oh,ow,oc]; into their places, if any, or added to what both hold. */
 export function backwardWeight(
   x: Tensor,
   dy: Tensor,
@@ -116,9 +117,12 @@ export function backwardWeight(
   [placeW, placeBias]: readonly [Place, Place] = nowhere,
 ): { dw: Tensor<'f32'>; dbias: Tensor<'f32'> | null } {
   const { kh, kw, c, oc, groups } = geometry;
-  const dw = emptyAt(placeW, [kh, kw, c / groups, oc], dy.device);
-  const dbias = withBias ? emptyAt(placeBias, [oc], dy.device) : null;
-  dispatch(conv2dBackwardWeightParams, geometry, [x, dy], [dw, dbias]);
+  const accumulate = placeW?.holds === true && (!withBias || placeBias?.holds === true);
+  const at = (place: Place, shape: Shape): Tensor<'f32'> =>
+    accumulate && place ? changing(place.tensor) : emptyAt(place, shape, dy.device);
+  const dw = at(placeW, [kh, kw, c / groups, oc]);
+  const dbias = withBias ? at(placeBias, [oc]) : null;
+  dispatch(conv2dBackwardWeightParams, { ...geometry, accumulate }, [x, dy], [dw, dbias]);
   record('conv2dBackwardWeight', dw, [x, dy], rules.backwardWeight(x, dy, geometry), { saved: [x, dy] });
   if (dbias) record('conv2dBackwardBias', dbias, [dy], rules.biasSum(dy.shape), { saved: [] });
   return { dw, dbias };
