@@ -4,7 +4,9 @@
 //   becomes  sgemm | conv2d | depthwise_conv2d (bias, activation) -> y
 //
 // where nobody else reads t or u. The kernels add the bias after the whole sum and apply the same function to the same
-// number, so bits do not change. It spares a read and a write of the result for each op that goes.
+// number, so bits do not change. It spares a read and a write of the result for each op that goes. Measured with the
+// benchmark's CNN (batch 128, activations as layers of their own; 2-core AMD EPYC, 2026-11-25): three ops of 27 go, within the
+// noise of 27 ms; its products are far longer than what follows them.
 import { activationCode, type FusedActivation } from '../../ops/activation.js';
 import { conv2dParams } from '../../ops/conv2d/conv2d.js';
 import { depthwiseConv2dParams } from '../../ops/depthwise_conv2d/depthwise_conv2d.js';

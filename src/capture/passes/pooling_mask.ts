@@ -5,7 +5,8 @@
 //
 // where nobody else reads dy. Each gradient goes to a place whose y is the p it came from, so the same ones are cut, and a
 // sum of what is cut is 0 either way. It spares a read of y and a read and a write of dy: with 2x2 windows, three quarters
-// of what relu_grad moves.
+// of what relu_grad moves. Measured with the benchmark's CNN (batch 128; 2-core AMD EPYC, 2026-11-25): 27.1 -> 27.0 ms, and the
+// arena 35.3 -> 19.3 MB, since y need not live until then.
 import { binaryCode, binaryParams } from '../../ops/elementwise/params.js';
 import { type RecordedOp, type RecordedOperand, Scratch } from '../recording.js';
 import { changed, type Graph, namesOf, paramsOf, sameOperand } from './graph.js';
