@@ -6,6 +6,9 @@
 // for chains and trees of f32 ops over the same number of items, where each operand has that many or one. A result that
 // somebody else reads too is stored as it was. The functions and their order stay, so bits do not change. It spares a write
 // and a read of each result that stays inside, and a read of one that does not.
+//
+// relu(a b + c) of 8 Mi items: op by op 3.23 ms, captured 3.01, as a chain 1.86 (PyTorch 1.13 in place 3.31); of 64 Ki: 24.5, 18.6
+// and 10.9 us (34.4). More in kernels/elementwise_chain/README.md (2-core AMD EPYC Zen 5, two threads, 2026-11-25).
 import {
   binaryCode,
   binaryCodes,
