@@ -154,7 +154,17 @@ function elementwise({ op, n }: ElementwiseWork, on: Operands): Problem {
   const b = on.normal([n]);
   if (op === 'add') return alone(on, () => ops.add(a, b));
   const c = on.normal([n]);
-  return alone(on, () => scope(() => ops.relu(ops.add(ops.mul(a, b), c))));
+  const chain = (inputs: { a: Tensor; b: Tensor; c: Tensor }): Tensor =>
+    ops.relu(ops.add(ops.mul(inputs.a, inputs.b), inputs.c));
+  const captured = capture(chain);
+  return {
+    call: () => scope(() => chain({ a, b, c })).dispose(),
+    captured: { call: () => captured({ a, b, c }).dispose() },
+    [Symbol.dispose]() {
+      captured.dispose();
+      on[Symbol.dispose]();
+    },
+  };
 }
 
 function optimizer({ rule, shapes }: OptimizerWork, on: Operands): Problem {
@@ -251,7 +261,8 @@ export function problemOf(work: Work, seed: number): Problem {
         for (let i = 1; i < times; i++) sum = ops.add(sum, inputs.b);
         return sum;
       };
-      const captured = capture(chain);
+      // Not fused: it is to show what an op costs, however little there is to do.
+      const captured = capture(chain, { fuse: false });
       return {
         call: () => scope(() => chain({ a, b })).dispose(),
         captured: { call: () => captured({ a, b }).dispose() },
