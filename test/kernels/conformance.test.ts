@@ -21,7 +21,12 @@ after(() => {
 
 test('every op has cases, and every table an op', () => {
   assert.deepEqual([...tables.keys()].sort(), ops.map((op) => op.name).sort());
-  for (const table of tables.values()) assert.ok(table.cases.length > 0, `${table.op} has no cases`);
+  for (const { op, cases } of tables.values()) {
+    assert.ok(cases.length > 0, `${op} has no cases`);
+    const names = cases.map(({ name }) => name);
+    const again = names.filter((name, i) => names.indexOf(name) !== i);
+    assert.deepEqual(again, [], `${op} has cases of one name`);
+  }
 });
 
 /** What is wrong with an op, by instruction set. Case by case on all of them, since they share most of the work. */
