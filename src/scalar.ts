@@ -2,6 +2,9 @@
 
 /** Goes where a number goes as an op's parameter; its value is read when the op is enqueued. */
 export class Scalar {
+  /** Told apart by a property: on the path of every op call, `instanceof` costs ten times as much. */
+  readonly isScalar = true;
+
   constructor(
     readonly name: string,
     public value: number,
@@ -19,6 +22,6 @@ export class Scalar {
 /** A number, or one that a captured function is given anew for each replay. */
 export type Num = number | Scalar;
 
-export function isNum(value: unknown): value is Num {
-  return typeof value === 'number' || value instanceof Scalar;
+export function isNum(value: object | number): value is Num {
+  return typeof value === 'number' || (value as Partial<Scalar>).isScalar === true;
 }

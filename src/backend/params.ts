@@ -1,6 +1,6 @@
 // The codec of an op's parameter struct: the same bytes serve as the C++ struct, the CUDA argument and the WGSL uniform.
 
-import { Scalar } from '../scalar.js';
+import { isNum, type Scalar } from '../scalar.js';
 import { type OpName, opNames, type WordViews } from './backend.js';
 
 export type ScalarType = 'u32' | 'i32' | 'f32';
@@ -69,7 +69,7 @@ export function struct<const F extends Record<string, FieldSpec>>(op: OpName, sp
       if (typeof value === 'number' && count === 1) {
         if (type === 'f32') f32[at++] = value;
         else i32[at++] = value;
-      } else if (typeof value !== 'object' || value instanceof Scalar) {
+      } else if (typeof value !== 'object' || isNum(value)) {
         if (type === 'f32') f32[at++] = Number(value ?? 0);
         else i32[at++] = Number(value ?? 0);
         for (let i = 1; i < count; i++) i32[at++] = 0;
