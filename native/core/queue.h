@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "fault.h"
+#include "park.h"
 #include "plan.h"
 #include "profile.h"
 #include "registry.h"
@@ -129,9 +130,11 @@ class Queue {
   // The producer's: records published, and completed() as it last saw it.
   uint64_t submitted_ = 0;
   uint64_t seen_ = 0;
-  uint64_t waits_ = 0;
+  // Each on a line of its own, since another thread writes it than the next.
+  const bool fenceAll_ = canFenceAll();
+uint64_t waits_ = 0;
   alignas(64) std::atomic<uint64_t> available_{0};
-  std::atomic<uint32_t> idle_{0};  // 1: the queue thread sleeps, or is about to (park.h)
+  alignas(64) std::atomic<uint32_t> idle_{0};  // 1: the queue thread sleeps, or is about to (park.h)
   alignas(64) std::atomic<uint64_t> completed_{0};
   alignas(64) std::atomic<uint64_t> wanted_{0};  // what the producer waits for
   std::atomic<uint32_t> blocked_{0};             // 1: and sleeps, or is about to
