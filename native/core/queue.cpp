@@ -1,5 +1,6 @@
 #include "queue.h"
 
+#include <chrono>
 #include <cstring>
 #include <new>
 
@@ -23,6 +24,13 @@ constexpr uint64_t kBacklog = 32;
 
 // Cache lines of a record that a small op fills.
 constexpr size_t kWrittenLines = 4;
+
+// Microseconds of a plan, on one thread, above which its ops, each of them small, are worth waking helpers for: what
+// thread_pool.cpp says of one op. A captured step of 13 dense layers of 128, batch 128, two threads: 1.14 ms without, 1.04 with
+// (interleaved, 2-core AMD EPYC, 2026-11-25).
+constexpr double kLongPlan = 300;
+// What two threads make of it, about: a plan must not fall below the limit because helpers took part.
+constexpr double kSpeedUp = 1.6;
 
 }  // namespace
 
@@ -181,8 +189,12 @@ void Queue::executeOp(const OpRecord& op, const Timing* timing, uint64_t sequenc
 
 void Queue::executePlan(PlanRun* run, uint64_t sequence) {
   std::unique_ptr<PlanRun> owned(run);
+  const Plan& plan = *run->plan;
+  const bool isLong = plan.us > kLongPlan;
+  if (isLong) pool_->setBacklog(true);
+  const auto start = std::chrono::steady_clock::now();
   uint32_t index = 0;
-  for (const PlanOp& op : run->plan->ops) {
+  for (const PlanOp& op : plan.ops) {
     if (stopping_.load(std::memory_order_relaxed)) break;
     const ProfileScope profiled(profile_.get(), sequence, index++, op.op);
     try {
@@ -192,6 +204,8 @@ void Queue::executePlan(PlanRun* run, uint64_t sequence) {
       fail(op.op);
     }
   }
+  const std::chrono::duration<double, std::micro> taken = std::chrono::steady_clock::now() - start;
+  plan.us = isLong && pool_->threads() > 1 ? taken.count() * kSpeedUp : taken.count();
   owned->plan.reset();
   const std::lock_guard<std::mutex> lock(runsMutex_);
   runs_.push_back(std::move(owned));
