@@ -4,17 +4,17 @@ import type { Backend } from '../backend/backend.js';
 import { backendOf, defaultDevice } from '../backend/device.js';
 import { AnnealError } from '../errors.js';
 import { type Num, Scalar } from '../scalar.js';
-import { itemBytes } from '../tensor/dtype.js';
 import { recording } from '../tensor/recorder.js';
 import { scope } from '../tensor/scope.js';
-import { formatShape } from '../tensor/shape.js';
 import { Storage } from '../tensor/storage.js';
 import { Tensor } from '../tensor/tensor.js';
 import { difference } from './difference.js';
 import { explainPlan } from './explain.js';
+import { alike, describe, type InputLook, lookOf } from './inputs.js';
 import { optimize } from './passes/index.js';
-import { type InputPlace, Plan, type PlanMemory, Resources } from './plan.js';
+import { Plan, type PlanMemory, Resources } from './plan.js';
 import { type Memory, Recording, Scratch } from './recording.js';
+import { detached, isPlace, isTensor, mapLeaves, placeOf } from './result.js';
 
 /** Tensors by name. */
 export type Inputs = Readonly<Record<string, Tensor>>;
@@ -59,13 +59,6 @@ export interface Captured<I extends Inputs, S extends Scalars, R> extends Dispos
   dispose(): void;
 }
 
-/** What an input was when the function ran on it: a plan is for inputs that are the same in this. */
-interface InputLook extends InputPlace {
-  readonly dtype: Tensor['dtype'];
-  readonly shape: Tensor['shape'];
-  readonly requiresGrad: boolean;
-}
-
 interface Entry {
   readonly plan: Plan;
   readonly names: readonly string[];
@@ -79,58 +72,9 @@ interface Entry {
   readonly failures: number;
 }
 
-/** Where a tensor of the result lies. */
-class Place {
-  constructor(
-    readonly storage: Storage,
-    /** The input it is a part of, or -1. */
-    readonly input: number,
-    /** Elements from the start of the storage, or of the input. */
-    readonly offset: number,
-    readonly shape: Tensor['shape'],
-    readonly dtype: Tensor['dtype'],
-  ) {}
-}
-
 const DEFAULT_PLANS = 8;
 /** Recordings that may differ from the one before: the first call of a function often makes what later ones use. */
 const CHANCES = 3;
-
-/** Rebuilds a value with the leaves of one kind replaced, within arrays and plain objects. */
-function mapLeaves<T>(value: unknown, isLeaf: (value: unknown) => value is T, replace: (leaf: T) => unknown): unknown {
-  if (isLeaf(value)) return replace(value);
-  if (Array.isArray(value)) return value.map((item) => mapLeaves(item, isLeaf, replace));
-  if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapLeaves(item, isLeaf, replace)]));
-  }
-  return value;
-}
-
-const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
-const isPlace = (value: unknown): value is Place => value instanceof Place;
-
-function overlap(a: InputPlace, b: InputPlace): boolean {
-  return (
-    a.storage === b.storage && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength
-  );
-}
-
-/** Whether a plan for inputs that looked so serves these. */
-function alike(looks: readonly InputLook[], inputs: readonly Tensor[]): boolean {
-  for (let i = 0; i < looks.length; i++) {
-    const look = looks[i];
-    const input = inputs[i];
-    if (!look || !input || look.dtype !== input.dtype || look.requiresGrad !== input.requiresGrad) return false;
-    if (look.shape.length !== input.shape.length) return false;
-    for (let d = 0; d < look.shape.length; d++) if (look.shape[d] !== input.shape[d]) return false;
-    // Which inputs share memory decides which of them an op reads.
-    for (let j = 0; j < i; j++) {
-      const [earlierLook, earlier] = [looks[j], inputs[j]];
-      if (earlierLook && earlier && overlap(earlierLook, look) !== overlap(earlier, input)) return false;
-    }
-  }
-  return true;
-}
 
 // The last net: a captured function that nobody disposed.
 const finalizers = new FinalizationRegistry<{ resources: Resources | null }>(({ resources }) =>
@@ -161,7 +105,7 @@ class Plans<I extends Inputs, S extends Scalars, R> {
     if (recording.by !== null) return this.#fn(inputs, inner(scalars) as unknown as S);
     if (this.#eager) return this.#run(inputs, this.#bind(scalars));
     const names = Object.keys(inputs);
-    const tensors = names.map((name) => inputs[name] as Tensor);
+    const tensors = names.map((name) => tensorAt(inputs, name));
     const bound = this.#bind(scalars);
     const at = this.entries.findIndex(
       (entry) =>
@@ -318,6 +262,13 @@ class Plans<I extends Inputs, S extends Scalars, R> {
   }
 }
 
+/** @throws E_ARGUMENT unless it is a tensor */
+function tensorAt(inputs: Inputs, name: string): Tensor {
+  const input: unknown = inputs[name];
+  if (input instanceof Tensor) return input;
+  throw new AnnealError('E_ARGUMENT', `capture: expected input ${name} to be a tensor, received ${typeof input}`);
+}
+
 /** @throws E_DEVICE unless it is one */
 function deviceOf({ ops }: Recording, inputs: readonly Tensor[]): Backend {
   const used = ops.flatMap(({ outputs }) =>
@@ -339,32 +290,6 @@ function inner(values: Readonly<Record<string, Num>>): Scalars {
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => [name, value instanceof Scalar ? value : new Scalar(name, value)]),
   );
-}
-
-/** Views of the tensors of a result, off the tape: what a replay gives too. */
-function detached(result: unknown): unknown {
-  if (result instanceof Promise) return result; // refused by the scope
-  return mapLeaves(result, isTensor, (tensor) => tensor.detach());
-}
-
-function lookOf({ storage, byteOffset, byteLength, dtype, shape, requiresGrad }: Tensor): InputLook {
-  return { storage, byteOffset, byteLength, dtype, shape, requiresGrad };
-}
-
-function placeOf(tensor: Tensor, looks: readonly InputLook[]): Place {
-  const { storage, offset, shape, dtype } = tensor;
-  const input = looks.findIndex(
-    (look) =>
-      look.storage === storage &&
-      tensor.byteOffset >= look.byteOffset &&
-      tensor.byteOffset + tensor.byteLength <= look.byteOffset + look.byteLength,
-  );
-  const start = (looks[input]?.byteOffset ?? 0) / itemBytes(dtype);
-  return new Place(storage, input, offset - start, shape, dtype);
-}
-
-function describe(names: readonly string[], looks: readonly InputLook[]): string {
-  return names.map((name, i) => `${name}: ${looks[i]?.dtype} ${formatShape(looks[i]?.shape ?? [])}`).join(', ');
 }
 
 /**

@@ -248,6 +248,7 @@ balanced('refuses what no replay could repeat, and leaves nothing behind', () =>
   assert.throws(() => failing({ x }), /mine/);
   fail = false;
   assert.deepEqual(valuesOf(failing, [1, 2]), [-1, -2]);
+  refuses(() => failing({ x: 3 as never }), 'E_ARGUMENT', /expected input x to be a tensor, received number/);
   failing.dispose();
   failing.dispose();
   refuses(() => failing({ x }), 'E_DISPOSED', /live captured function/);
