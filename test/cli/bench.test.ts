@@ -67,6 +67,9 @@ test('a small run: table, JSON, page, and a comparison with itself', async () =>
       'sgemm_nn_64 kernel cold 2',
       'op_overhead_add1 kernel warm 2',
       'op_overhead_add1 call warm 2',
+      'op_overhead_add1_x100 kernel warm 2',
+      'op_overhead_add1_x100 call warm 2',
+      'op_overhead_add1_x100 captured warm 2',
     ],
   );
   for (const { work, msMin, msQ1, msMedian, msQ3, msMax, samples, shareOfLimit } of report.results) {
