@@ -103,6 +103,9 @@ for (const capture of [true, false]) {
   });
 }
 
+/** 16 points and their labels. */
+const BATCH_BYTES = 16 * (2 * 4 + 4);
+
 test('a run takes few batches ahead of the step that is done, and no more memory the longer it goes on', async () => {
   let [taken, done, most] = [0, 0, 0];
   const batches = blobs(16 * 20, 1).batch(16);
@@ -140,7 +143,9 @@ test('a run takes few batches ahead of the step that is done, and no more memory
     assert.equal(taken, 120);
     // Two that wait, one that is being made, two steps in flight.
     assert.ok(most <= 5, `${most} batches ahead`);
-    assert.equal(peaks.at(-1), peaks[1]);
+    // The most batches that are ever there at once may come late; 80 that nobody gave back would be far more.
+    const grown = (peaks.at(-1) ?? 0) - (peaks[1] ?? 0);
+    assert.ok(grown <= 5 * BATCH_BYTES, `${grown} bytes more after 80 steps`);
   }
 });
 
