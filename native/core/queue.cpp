@@ -14,7 +14,9 @@ namespace {
 constexpr Patience kForResult{1000, 100};
 // JavaScript, for what a promise will bring, before it goes back to its event loop: that would sleep, and be woken later than
 // a small net's step takes. A step of 784-128-10, awaited, batch 1 / 32: 86 / 197 us without, 58 / 109 with 4000 spins,
-// 58 / 153 with 2000, 65 / 137 with 100 yields instead (two threads on the machine of park.h, 2026-11-25).
+// 58 / 153 with 2000, 65 / 137 with 100 yields instead (two threads on the machine of park.h, 2026-11-25). With 8000 a step
+// of batch 32 alone is quicker still (115 to 138 us captured for 136 to 189), but not beside a server, whose event loop then waits 6.0
+// ms where it waits 5.3 (p99; `bench --only eventloop`).
 constexpr Patience kForPromise{4000, 0};
 // The queue thread, for records: about as long as JavaScript thinks between two steps.
 constexpr Patience kForRecords{2000, 0};
