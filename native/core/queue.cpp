@@ -34,6 +34,9 @@ constexpr double kLongPlan = 300;
 // What two threads make of it, about: a plan must not fall below the limit because helpers took part.
 constexpr double kSpeedUp = 1.6;
 
+// Runs that are kept for the next ones: what a training loop has on its way. A burst of more leaves nothing behind.
+constexpr size_t kIdleRuns = 8;
+
 }  // namespace
 
 Queue::Queue(int threads)
@@ -210,7 +213,7 @@ void Queue::executePlan(PlanRun* run, uint64_t sequence) {
   plan.us = isLong && pool_->threads() > 1 ? taken.count() * kSpeedUp : taken.count();
   owned->plan.reset();
   const std::lock_guard<std::mutex> lock(runsMutex_);
-  runs_.push_back(std::move(owned));
+  if (runs_.size() < kIdleRuns) runs_.push_back(std::move(owned));
 }
 
 void Queue::fail(uint32_t op) {

@@ -3,7 +3,7 @@ import { AnnealError } from '../errors.js';
 import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { backwardThrough } from './backward.js';
-import { gradEnabled, recompute, recordAlways } from './tape.js';
+import { gradEnabled, recompute, record } from './tape.js';
 
 /**
  * `fn` without what it keeps for its backward pass: only its arguments and its result stay, and the backward pass runs it once
@@ -14,7 +14,7 @@ import { gradEnabled, recompute, recordAlways } from './tape.js';
  * averages are not moved again. Gradients of parameters that `fn` uses, beyond its arguments, are found too.
  * @throws E_ARGUMENT from backward with `createGraph`: second derivatives need the graph
  */
-export function checkpoint<A extends readonly Tensor[]>(fn: (...args: A) => Tensor): (...args: A) => Tensor {
+export function checkpoint(fn: (...args: Tensor[]) => Tensor): (...args: Tensor[]) => Tensor {
   return (...args) => {
     if (!gradEnabled()) return fn(...args);
     const { value, onTape } = scope(() => {
@@ -30,11 +30,11 @@ export function checkpoint<A extends readonly Tensor[]>(fn: (...args: A) => Tens
         );
       }
       const again = args.map((arg, i) => (needs[i] ? arg.detach().requireGrad() : arg));
-      const y = recompute(() => fn(...(again as unknown as A)));
+      const y = recompute(() => fn(...again));
       const wanted = again.filter((_, i) => needs[i]);
       const found = backwardThrough(y, dy, wanted);
       return again.map((arg, i) => (needs[i] ? (found[wanted.indexOf(arg)] ?? null) : null));
     };
-    return recordAlways('checkpoint', value, args, rule, { saved: args });
+    return record('checkpoint', value, args, rule, { saved: args, always: true });
   };
 }

@@ -84,6 +84,8 @@ export function recompute<T>(fn: () => T): T {
 export interface RecordOptions {
   /** The tensors whose values the rule reads: inputs or the output. Default: all of them. */
   readonly saved?: readonly Tensor[];
+  /** Also where no input carries a gradient: the rule knows of leaves that are no inputs. */
+  readonly always?: boolean;
 }
 
 /** The result of an op, under the name that its user knows, for `leaks()`. `record` does so too. */
@@ -100,18 +102,8 @@ export function record<T extends Tensor>(
   backward: Backward,
   options: RecordOptions = {},
 ): T {
-  return records(inputs) ? recordAlways(op, output, inputs, backward, options) : named(op, output);
-}
-
-/** As `record`, whether or not an input carries a gradient: the rule may know of leaves that are no inputs. */
-export function recordAlways<T extends Tensor>(
-  op: string,
-  output: T,
-  inputs: readonly (Tensor | null)[],
-  backward: Backward,
-  options: RecordOptions = {},
-): T {
   named(op, output);
+  if (!options.always && !records(inputs)) return output;
   const parents: (Node | null)[] = [];
   for (const input of inputs) parents.push(input?.node ?? null);
   const saved: Saved[] = [];

@@ -82,27 +82,29 @@ const finalizers = new FinalizationRegistry<{ resources: Resources | null }>(({ 
 );
 
 /** The plans of one captured function. */
-class Plans<I extends Inputs, S extends Scalars, R> {
-  readonly #fn: (inputs: I, scalars: S) => R;
+class Plans {
+  readonly #fn: (inputs: Inputs, scalars: Scalars) => unknown;
   readonly #options: CaptureOptions;
   #eager = false;
   /** The one used last first. */
   readonly entries: Entry[] = [];
   /** What the finalizer has: nothing that leads back to the captured function. */
   readonly held: { resources: Resources | null } = { resources: null };
-  #scalars: Record<string, Scalar> | null = null;
+  #scalars: Scalars | null = null;
   #disposed = false;
 
-  constructor(fn: (inputs: I, scalars: S) => R, options: CaptureOptions) {
+  constructor(fn: (inputs: Inputs, scalars: Scalars) => unknown, options: CaptureOptions) {
     this.#fn = fn;
     this.#options = options;
   }
 
-  call(inputs: I, scalars: ScalarValues<S>): R {
+  call(inputs: Inputs, scalars: ScalarValues<Scalars>): unknown {
     if (this.#disposed)
       throw new AnnealError('E_DISPOSED', 'capture: expected a live captured function, received one that was disposed');
+    checkNamed('inputs', inputs);
+    checkNamed('scalars', scalars);
     // Within another capture it is a part of that one.
-    if (recording.by !== null) return this.#fn(inputs, inner(scalars) as unknown as S);
+    if (recording.by !== null) return this.#fn(inputs, inner(scalars));
     if (this.#eager) return this.#run(inputs, this.#bind(scalars));
     const names = Object.keys(inputs);
     const tensors = names.map((name) => tensorAt(inputs, name));
@@ -121,12 +123,12 @@ class Plans<I extends Inputs, S extends Scalars, R> {
     return entry.confirmed ? this.#replay(entry, tensors) : this.#record(inputs, names, tensors, bound, entry);
   }
 
-  #bind(values: ScalarValues<S>): S {
+  #bind(values: ScalarValues<Scalars>): Scalars {
     const names = Object.keys(values);
     this.#scalars ??= Object.fromEntries(names.map((name) => [name, new Scalar(name, 0)]));
     const scalars = this.#scalars;
     const known = Object.keys(scalars);
-    if (known.length !== names.length || names.some((name) => !(name in scalars))) {
+    if (known.length !== names.length || names.some((name) => !Object.hasOwn(scalars, name))) {
       throw new AnnealError(
         'E_ARGUMENT',
         `capture: expected the scalars of the first call [${known.join(', ')}], received [${names.join(', ')}]`,
@@ -139,20 +141,26 @@ class Plans<I extends Inputs, S extends Scalars, R> {
         throw new AnnealError('E_ARGUMENT', `capture: expected ${name} to be a number, received ${values[name]}`);
       scalar.value = value;
     }
-    return scalars as unknown as S;
+    return scalars;
   }
 
   /** The function as it is. */
-  #run(inputs: I, scalars: S): R {
-    return scope(() => detached(this.#fn(inputs, scalars)) as R);
+  #run(inputs: Inputs, scalars: Scalars): unknown {
+    return scope(() => detached(this.#fn(inputs, scalars)));
   }
 
   /** Runs the function, recording it; `before` is an entry for the same that is to be confirmed. */
-  #record(inputs: I, names: readonly string[], tensors: readonly Tensor[], scalars: S, before?: Entry): R {
+  #record(
+    inputs: Inputs,
+    names: readonly string[],
+    tensors: readonly Tensor[],
+    scalars: Scalars,
+    before?: Entry,
+  ): unknown {
     const { confirm = false, fuse = true, plans = DEFAULT_PLANS, fallback } = this.#options;
     const looks = tensors.map(lookOf);
-    const recorder = new Recording(tensors, fallback !== undefined);
-    let result: R;
+    const recorder = new Recording(tensors, { lenient: fallback !== undefined, values: confirm });
+    let result: unknown;
     recording.by = recorder;
     try {
       result = this.#run(inputs, scalars);
@@ -162,11 +170,17 @@ class Plans<I extends Inputs, S extends Scalars, R> {
     } finally {
       recording.by = null;
     }
+    if (this.#disposed) {
+      // By the function itself: nobody would ever let go of a plan.
+      recorder.release();
+      return result;
+    }
     try {
       if (recorder.refused !== null) throw recorder.refused;
       const change = before === undefined ? null : difference(before.recording, recorder);
       if (before !== undefined && change === null) {
         before.confirmed = true;
+        before.recording.forget();
         recorder.release();
         return result;
       }
@@ -226,7 +240,7 @@ class Plans<I extends Inputs, S extends Scalars, R> {
     return this.held.resources as Resources;
   }
 
-  #replay({ plan, result }: Entry, inputs: readonly Tensor[]): R {
+  #replay({ plan, result }: Entry, inputs: readonly Tensor[]): unknown {
     const fresh = plan.run(inputs);
     const replaced = mapLeaves(result, isPlace, ({ storage, input, offset, shape, dtype }) => {
       const from = inputs[input];
@@ -234,7 +248,7 @@ class Plans<I extends Inputs, S extends Scalars, R> {
       return new Tensor((fresh.get(storage) ?? storage).retain(), offset, shape, dtype);
     });
     for (const storage of fresh.values()) storage.release();
-    return replaced as R;
+    return replaced;
   }
 
   explain(): string {
@@ -260,6 +274,12 @@ class Plans<I extends Inputs, S extends Scalars, R> {
     this.held.resources?.release();
     this.held.resources = null;
   }
+}
+
+/** @throws E_ARGUMENT unless it is an object */
+function checkNamed(what: string, values: unknown): void {
+  if (typeof values !== 'object' || values === null)
+    throw new AnnealError('E_ARGUMENT', `capture: expected ${what} by name in an object, received ${String(values)}`);
 }
 
 /** @throws E_ARGUMENT unless it is a tensor */
@@ -316,19 +336,29 @@ function inner(values: Readonly<Record<string, Num>>): Scalars {
  */
 export function capture<I extends Inputs, R, S extends Scalars = Record<never, never>>(
   fn: (inputs: I, scalars: S) => R,
+  options?: CaptureOptions,
+): Captured<I, S, R>;
+// Which names there are is for the types alone: inside, inputs and scalars are found by whatever name they have.
+export function capture(
+  fn: (inputs: Inputs, scalars: Scalars) => unknown,
   options: CaptureOptions = {},
-): Captured<I, S, R> {
+): Captured<Inputs, Scalars, unknown> {
+  if (typeof fn !== 'function')
+    throw new AnnealError('E_ARGUMENT', `capture: expected a function, received ${String(fn)}`);
   const { plans: limit = DEFAULT_PLANS } = options;
   if (!Number.isInteger(limit) || limit < 1)
     throw new AnnealError('E_ARGUMENT', `capture: expected plans to be an integer of at least 1, received ${limit}`);
   const plans = new Plans(fn, options);
-  const call = (inputs: I, scalars = {} as ScalarValues<S>): R => plans.call(inputs, scalars);
-  const captured = Object.defineProperties(call, {
-    plans: { get: () => plans.infos, enumerable: true },
-    explain: { value: () => plans.explain() },
-    dispose: { value: () => plans.dispose() },
-    [Symbol.dispose]: { value: () => plans.dispose() },
-  }) as unknown as Captured<I, S, R>;
+  const captured = Object.assign(
+    (inputs: Inputs, scalars: ScalarValues<Scalars> = {}): unknown => plans.call(inputs, scalars),
+    {
+      plans: plans.infos,
+      explain: () => plans.explain(),
+      dispose: () => plans.dispose(),
+      [Symbol.dispose]: () => plans.dispose(),
+    },
+  );
+  Object.defineProperty(captured, 'plans', { get: () => plans.infos });
   finalizers.register(captured, plans.held);
   return captured;
 }

@@ -1,9 +1,6 @@
 // Where two recordings of one function differ: a function that does something else each time cannot be replayed.
 import { Storage } from '../tensor/storage.js';
-import type { Memory, RecordedOp, RecordedOperand, Recording } from './recording.js';
-
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i]);
+import { type Memory, type RecordedOp, type RecordedOperand, type Recording, sameBytes } from './recording.js';
 
 /** What makes `b` another computation than `a`, for an error message; null if nothing does. */
 export function difference(a: Recording, b: Recording): string | null {
@@ -17,7 +14,7 @@ export function difference(a: Recording, b: Recording): string | null {
     if (!b.made(y)) return false;
     counterparts.set(x, y);
     const [before, now] = [a.constants.get(x), b.constants.get(y)];
-    return (before === undefined) === (now === undefined) && (!before || !now || sameBytes(before.values, now.values));
+    return (before === undefined) === (now === undefined) && (!before || !now || sameBytes(before, now));
   };
   const sameOperand = (x: RecordedOperand | null, y: RecordedOperand | null): boolean =>
     x === null || y === null

@@ -127,7 +127,7 @@ export class Plan implements Disposable {
   readonly #bindings: Float64Array;
   readonly #params: Uint8Array;
   /** Where each live op's parameters are written anew. */
-  readonly #live = new Map<RecordedOp['live'], { readonly struct: RecordedOp['struct']; readonly words: WordViews }>();
+  readonly #words = new Map<RecordedOp['live'], WordViews>();
   readonly #actions: readonly Action[];
   readonly #planned: ReadonlyMap<RecordedOp, PlanOp>;
   /** From outside, and written in each replay. */
@@ -169,6 +169,10 @@ export class Plan implements Disposable {
       inputs: from.map(planned),
       outputs: to.map(planned),
     }));
+    // One that no op writes, such as an empty one, is new in each replay too.
+    for (const storage of results)
+      if (recording.made(storage) && !recording.constants.has(storage) && !slotOf.has(storage))
+        slots.push({ kind: 'result', storage });
     this.#planned = new Map(ops.map((op, i) => [op, planOps[i] as PlanOp]));
     this.#slots = slots;
     this.#bindings = new Float64Array(3 * slots.length);
@@ -183,8 +187,7 @@ export class Plan implements Disposable {
     let at = 0;
     for (const op of ops) {
       this.#params.set(op.params, at);
-      if (op.live !== null)
-        this.#live.set(op.live, { struct: op.struct, words: wordsAt(this.#params, at, op.struct.bytes) });
+      if (op.live !== null) this.#words.set(op.live, wordsAt(this.#params, at, op.struct.bytes));
       at += Math.ceil(op.struct.bytes / 8) * 8;
     }
     this.#actions = recording.actions;
@@ -243,8 +246,8 @@ export class Plan implements Disposable {
         if (typeof action === 'function') {
           action();
         } else {
-          const op = this.#live.get(action.live);
-          if (op && action.live) op.struct.write(action.live(), op.words);
+          const words = this.#words.get(action.live);
+          if (words) action.live?.(words);
         }
       }
       backend.planRun(this.#holding.id, this.#bindings, this.#params);

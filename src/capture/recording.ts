@@ -1,10 +1,10 @@
 // What a captured function enqueued, as plain data: the ops with their parameters, and the pieces of memory they work on.
-import type { OpName } from '../backend/backend.js';
-import type { Live, ParamStruct } from '../backend/params.js';
+import type { OpName, WordViews } from '../backend/backend.js';
+import type { FieldSpec, FieldValues, Live, ParamStruct } from '../backend/params.js';
 import { AnnealError } from '../errors.js';
 import { Scalar } from '../scalar.js';
 import type { DType } from '../tensor/dtype.js';
-import type { AnyValues, Operands, Recorder } from '../tensor/recorder.js';
+import type { Operands, Recorder } from '../tensor/recorder.js';
 import type { Shape } from '../tensor/shape.js';
 import type { Storage } from '../tensor/storage.js';
 import { lastTensorId, type Tensor } from '../tensor/tensor.js';
@@ -30,8 +30,8 @@ export interface RecordedOp {
   readonly struct: ParamStruct;
   /** As they were at the recording. */
   readonly params: Uint8Array;
-  /** Gives the values of each replay; null where they are always the same. */
-  readonly live: (() => AnyValues) | null;
+  /** Writes the parameters of a replay; null where they are always the same. It tells the op, also one that a pass rewrote. */
+  readonly live: ((to: WordViews) => void) | null;
   readonly inputs: readonly (RecordedOperand | null)[];
   readonly outputs: readonly (RecordedOperand | null)[];
   /** Names of the recorded ops that are now part of this one. */
@@ -47,20 +47,29 @@ function operandOf(tensor: Tensor | null | undefined): RecordedOperand | null {
   return { storage, byteOffset, bytes: byteLength, dtype, shape };
 }
 
-/** A function of its own for each op: it tells a live op, also one that a pass has rewritten. */
-function liveOf(values: Live<AnyValues>): (() => AnyValues) | null {
-  if (typeof values === 'function') return () => values();
-  return Object.values(values).some((value) => value instanceof Scalar) ? () => values : null;
+/** What writes the values anew, a function of its own for each op. */
+function liveOf<F extends Record<string, FieldSpec>>(
+  struct: ParamStruct<F>,
+  values: Live<FieldValues<F>>,
+): RecordedOp['live'] {
+  if (typeof values === 'function') return (to) => struct.write(values(), to);
+  const changes = Object.values(values).some((value) => value instanceof Scalar);
+  return changes ? (to) => struct.write(values, to) : null;
 }
 
-/** Host values in device memory. */
-interface Constant {
-  readonly values: Uint8Array;
-}
+export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 interface Guard {
   readonly value: () => unknown;
   readonly seen: unknown;
+}
+
+export interface RecordingOptions {
+  /** What cannot be captured is noted, and the function goes on. */
+  readonly lenient: boolean;
+  /** Keeps the values of constants, to be compared with another recording's. */
+  readonly values: boolean;
 }
 
 export class Recording implements Recorder {
@@ -69,8 +78,8 @@ export class Recording implements Recorder {
   readonly actions: Action[] = [];
   /** Made meanwhile. */
   readonly storages = new Set<Storage>();
-  /** Of those, what the host wrote to: the same values in each replay. */
-  readonly constants = new Map<Storage, Constant>();
+  /** Of those, what the host wrote to: the same values in each replay. With them, if asked for, until `forget`. */
+  readonly constants = new Map<Storage, Uint8Array | null>();
   /** Of the inputs. */
   readonly inputs: readonly Storage[];
   /** The first thing that cannot be captured. */
@@ -79,19 +88,23 @@ export class Recording implements Recorder {
   readonly #affected = new Set<object>();
   /** Tensors from outside whose memory is recorded. */
   readonly #known: Set<Tensor>;
-  #handedOver = false;
   readonly #lastBefore = lastTensorId();
+  readonly #options: RecordingOptions;
+  #handedOver = false;
 
-  readonly #lenient: boolean;
-
-  /** `inputs` are other tensors in each replay. `lenient`: what cannot be captured is noted, and the function goes on. */
-  constructor(inputs: readonly Tensor[], lenient = false) {
+  /** `inputs` are other tensors in each replay. */
+  constructor(inputs: readonly Tensor[], options: RecordingOptions) {
     this.inputs = inputs.map(({ storage }) => storage);
     this.#known = new Set(inputs);
-    this.#lenient = lenient;
+    this.#options = options;
   }
 
-  enqueued(struct: ParamStruct, values: Live<AnyValues>, inputs: Operands, outputs: Operands): void {
+  enqueued<F extends Record<string, FieldSpec>>(
+    struct: ParamStruct<F>,
+    values: Live<FieldValues<F>>,
+    inputs: Operands,
+    outputs: Operands,
+  ): void {
     const now = typeof values === 'function' ? values() : values;
     for (const tensor of inputs) if (tensor) this.used(tensor);
     for (const tensor of outputs) {
@@ -104,7 +117,7 @@ export class Recording implements Recorder {
       op: struct.op,
       struct,
       params: struct.encode(now).slice(),
-      live: liveOf(values),
+      live: liveOf(struct, values),
       inputs: inputs.map(operandOf),
       outputs: outputs.map(operandOf),
     };
@@ -128,12 +141,14 @@ export class Recording implements Recorder {
       );
       return;
     }
-    let constant = this.constants.get(storage);
-    if (constant === undefined) {
-      constant = { values: new Uint8Array(storage.bytes) };
-      this.constants.set(storage.retain(), constant);
-    }
-    constant.values.set(values, byteOffset);
+    if (!this.constants.has(storage))
+      this.constants.set(storage.retain(), this.#options.values ? new Uint8Array(storage.bytes) : null);
+    this.constants.get(storage)?.set(values, byteOffset);
+  }
+
+  /** Lets go of the constants' values on the host. */
+  forget(): void {
+    for (const storage of this.constants.keys()) this.constants.set(storage, null);
   }
 
   used(tensor: Tensor): void {
@@ -149,7 +164,7 @@ export class Recording implements Recorder {
       'E_ARGUMENT',
       `capture: expected a function that ${expected}, received ${received}`,
     );
-    if (!this.#lenient) throw this.refused;
+    if (!this.#options.lenient) throw this.refused;
   }
 
   effect(state: object, fn: () => void): void {

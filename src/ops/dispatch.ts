@@ -11,7 +11,7 @@ import type { Backend, OpName } from '../backend/backend.js';
 import type { FieldSpec, FieldValues, Live, ParamStruct } from '../backend/params.js';
 import { AnnealError } from '../errors.js';
 import type { DType } from '../tensor/dtype.js';
-import { type AnyValues, recording } from '../tensor/recorder.js';
+import { recording } from '../tensor/recorder.js';
 import { formatShape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { tracking } from '../tensor/tracker.js';
@@ -75,8 +75,7 @@ export function dispatch<F extends Record<string, FieldSpec>>(
   placeAll(params.op, backend, outputs, block.operands, inputs.length);
   params.write(typeof values === 'function' ? values() : values, block.params);
   backend.run(params.id, inputs.length, outputs.length);
-  if (recording.by !== null)
-    recording.by.enqueued(params as unknown as ParamStruct, values as Live<AnyValues>, inputs, outputs);
+  recording.by?.enqueued(params, values, inputs, outputs);
   const tracker = tracking.by;
   if (tracker !== null) for (const output of outputs) if (output) tracker.name(output.id, params.op);
 }

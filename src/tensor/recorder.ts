@@ -9,7 +9,12 @@ export type Operands = readonly (Tensor | null | undefined)[];
 
 export interface Recorder {
   /** An op was enqueued. `values` are read again for each replay where they are a function or hold a Scalar. */
-  enqueued(struct: ParamStruct, values: Live<AnyValues>, inputs: Operands, outputs: Operands): void;
+  enqueued<F extends Record<string, FieldSpec>>(
+    struct: ParamStruct<F>,
+    values: Live<FieldValues<F>>,
+    inputs: Operands,
+    outputs: Operands,
+  ): void;
   allocated(storage: Storage): void;
   /** The host is about to write to a storage. */
   written(storage: Storage, byteOffset: number, values: Uint8Array): void;

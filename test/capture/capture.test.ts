@@ -89,6 +89,11 @@ balanced('scalars are bound anew by each call, other numbers are those of the re
   refuses(() => fn({ x }, { by: Number.NaN }), 'E_ARGUMENT', /expected by to be a number, received NaN/);
   refuses(() => fn({ x }, {} as never), 'E_ARGUMENT', /expected the scalars of the first call \[by\], received \[\]/);
   refuses(() => fn({ x }, { to: 1 } as never), 'E_ARGUMENT', /received \[to\]/);
+  // A name that every object has is none of the scalars.
+  refuses(() => fn({ x }, { toString: 1 } as never), 'E_ARGUMENT', /received \[toString\]/);
+  refuses(() => fn({ x }, null as never), 'E_ARGUMENT', /expected scalars by name in an object, received null/);
+  refuses(() => fn(null as never, { by: 1 }), 'E_ARGUMENT', /expected inputs by name in an object, received null/);
+  refuses(() => capture(3 as never), 'E_ARGUMENT', /expected a function, received 3/);
 });
 
 balanced(
@@ -167,6 +172,41 @@ balanced('a learning rate, a loss scale and what a tensor is multiplied by can b
   }
 });
 
+balanced('a function that disposes what captures it runs to its end, once', () => {
+  const fn = capture(({ x }: One) => {
+    fn.dispose();
+    return ops.add(x, tensor([1]));
+  });
+  assert.deepEqual(valuesOf(fn, [1]), [2]);
+  refuses(() => valuesOf(fn, [1]), 'E_DISPOSED', /live captured function/);
+});
+
+balanced('empty results are new each time, too', () => {
+  using fn = capture(({ x }: One) => [
+    ops.zeros([0]),
+    ops.neg(x.view([0])),
+    ops.matmul(ops.zeros([2, 0]), ops.zeros([0, 3])),
+    ops.concat([x.view([0]), x.view([0])], 0),
+  ]);
+  for (let i = 0; i < 3; i++) {
+    using x = tensor([1, 2]);
+    const results = fn({ x });
+    assert.deepEqual(
+      results.map((each) => [each.shape, [...each.dataSync()]]),
+      [
+        [[0], []],
+        [[0], []],
+        [
+          [2, 3],
+          [0, 0, 0, 0, 0, 0],
+        ],
+        [[0], []],
+      ],
+    );
+    for (const each of results) each.dispose();
+  }
+});
+
 balanced('inputs may be parts of larger tensors, and share memory or not', () => {
   using fn = capture(({ a, b }: { a: Tensor; b: Tensor }) => ops.sub(a, b));
   const difference = (a: Tensor, b: Tensor): number[] => scope(() => [...fn({ a, b }).dataSync()]);
@@ -232,9 +272,7 @@ balanced('refuses what no replay could repeat, and leaves nothing behind', () =>
   }
   // Also when the function goes on as if nothing had happened.
   using swallowing = capture(({ x: input }: One) => {
-    try {
-      input.dataSync();
-    } catch {}
+    assert.throws(() => input.dataSync());
     return ops.neg(input);
   });
   refuses(() => swallowing({ x }), 'E_ARGUMENT', /reads no values/);

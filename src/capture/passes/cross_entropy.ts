@@ -8,16 +8,13 @@
 // twice. The fill goes where nobody else reads it; what else the loss gives stays, for whoever reads it.
 import { fillParams } from '../../ops/elementwise/params.js';
 import { softmaxCrossEntropyParams } from '../../ops/softmax_cross_entropy/softmax_cross_entropy.js';
-import type { RecordedOp, RecordedOperand } from '../recording.js';
+import { type RecordedOp, type RecordedOperand, sameBytes } from '../recording.js';
 import { type Graph, namesOf, paramsOf, sameOperand } from './graph.js';
 
 /** Both absent, or the same. */
 function alike(a: RecordedOperand | null | undefined, b: RecordedOperand | null | undefined): boolean {
   return a && b ? sameOperand(a, b) : !a && !b;
 }
-
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 /** The op that makes all of `seed` the constant 1 for whatever reads it. */
 function constantOne(graph: Graph, seed: RecordedOperand): number | null {

@@ -9,14 +9,7 @@
 //
 // relu(a b + c) of 8 Mi items: op by op 3.23 ms, captured 3.01, as a chain 1.86 (PyTorch 1.13 in place 3.31); of 64 Ki: 24.5, 18.6
 // and 10.9 us (34.4). More in kernels/elementwise_chain/README.md (2-core AMD EPYC Zen 5, two threads, 2026-11-25).
-import {
-  binaryCode,
-  binaryCodes,
-  binaryParams,
-  unaryCode,
-  unaryCodes,
-  unaryParams,
-} from '../../ops/elementwise/params.js';
+import { binaryCodes, binaryParams, unaryCodes, unaryParams } from '../../ops/elementwise/params.js';
 import {
   BINARY_STEP,
   CHAIN_INPUTS,
@@ -48,24 +41,6 @@ interface Step {
 /** Ops that a member may go past: what moves far lives longer, and takes memory meanwhile. */
 const REACH = 16;
 
-/** Functions that write i32. */
-const truths: ReadonlySet<number> = new Set([
-  ...(['logical_not', 'is_nan', 'is_finite'] as const).map((name) => unaryCode.get(name) ?? -1),
-  ...(
-    [
-      'equal',
-      'not_equal',
-      'less',
-      'less_equal',
-      'greater',
-      'greater_equal',
-      'logical_and',
-      'logical_or',
-      'logical_xor',
-    ] as const
-  ).map((name) => BINARY_STEP + (binaryCode.get(name) ?? -1)),
-]);
-
 /** Whether the operand is read in order, or is a single item. */
 function isFlat(
   operand: RecordedOperand | null,
@@ -88,12 +63,12 @@ function isFlat(
 
 function stepOf(op: RecordedOp, at: number): Step | null {
   const [out] = op.outputs;
-  if (op.live !== null || !out) return null;
+  // Truth values are i32.
+  if (op.live !== null || out?.dtype !== 'f32') return null;
   if (op.op === 'unary') {
     const { code, dtype, count, alpha, beta } = paramsOf(op, unaryParams);
     const [x] = op.inputs;
-    if (dtype !== 0 || truths.has(code) || count === 0 || x?.bytes !== 4 * count || out.bytes !== 4 * count)
-      return null;
+    if (dtype !== 0 || count === 0 || x?.bytes !== 4 * count || out.bytes !== 4 * count) return null;
     return { at, op, count, code, name: unaryCodes[code] ?? '', operands: [x], out, scalar: 0, alpha, beta };
   }
   if (op.op !== 'binary') return null;
@@ -102,7 +77,7 @@ function stepOf(op: RecordedOp, at: number): Step | null {
   const count = dims?.reduce((a, b) => a * b, 1) ?? 0;
   const code = BINARY_STEP + rest.code;
   const [a = null, b = null] = op.inputs;
-  if (dtype !== 0 || truths.has(code) || count === 0 || out.bytes !== 4 * count) return null;
+  if (dtype !== 0 || count === 0 || out.bytes !== 4 * count) return null;
   if (!dims || !strideA || !strideB) return null;
   if (!isFlat(a, count, dims, strideA) || !isFlat(b, count, dims, strideB)) return null;
   return { at, op, count, code, name: binaryCodes[rest.code] ?? '', operands: [a, b], out, scalar, alpha, beta };
