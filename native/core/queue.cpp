@@ -5,6 +5,7 @@
 #include <new>
 
 #include "park.h"
+#include "slice.h"
 #include "spin.h"
 
 namespace anneal {
@@ -252,6 +253,7 @@ bool Queue::awaitRecords(uint64_t next) {
 }
 
 void Queue::loop() {
+  takeLongSlices();
   for (uint64_t next = 0; awaitRecords(next);) {
     for (const uint64_t end = available_.load(std::memory_order_acquire); next != end;) {
       if (stopping_.load(std::memory_order_acquire)) return;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "park.h"
+#include "slice.h"
 #include "spin.h"
 
 namespace anneal {
@@ -56,6 +57,7 @@ void ThreadPool::awaitJob(uint32_t seen) {
 }
 
 void ThreadPool::helperLoop(int worker) {
+  takeLongSlices();
   uint32_t seen = 0;
   for (;;) {
     awaitJob(seen);
