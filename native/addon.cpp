@@ -41,10 +41,13 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   function("failAllocation", anneal::bindFailAllocation);
   function("failOp", anneal::bindFailOp);
   function("failScratch", anneal::bindFailScratch);
-  // The hot path goes without the wrapper, which collects arguments that this one does not have.
-  napi_value submit = nullptr;
-  if (napi_create_function(env, "submit", NAPI_AUTO_LENGTH, anneal::bindSubmit, nullptr, &submit) == napi_ok)
-    exports.Set("submit", submit);
+  // The hot path goes without the wrapper, which collects arguments that these do not have.
+  const auto plain = [&](const char* name, napi_callback body) {
+    napi_value made = nullptr;
+    if (napi_create_function(env, name, NAPI_AUTO_LENGTH, body, nullptr, &made) == napi_ok) exports.Set(name, made);
+  };
+  plain("submit", anneal::bindSubmit);
+  plain("checkCall", anneal::bindCheckCall);
   return exports;
 }
 

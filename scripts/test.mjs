@@ -9,7 +9,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { log, main, root, run, since } from './lib/process.mjs';
-import { setup } from './lib/setup.mjs';
+import { installDrivers, setup } from './lib/setup.mjs';
 
 const bin = (name, path) => join(root, 'node_modules', name, 'bin', path);
 
@@ -64,6 +64,7 @@ await main(async () => {
   const words = process.argv.slice(2);
   const totals = { passed: 0, failed: 0, skipped: [], failures: [] };
   await setup();
+  await installDrivers();
   const files = testFiles(words);
   const native = runTests(files.filter(buildsNatively), totals, { concurrency: 2, idle: true });
   await check('lint', [bin('@biomejs/biome', 'biome'), 'check', '.'], totals);

@@ -1,9 +1,9 @@
 // The one file that loads the addon. Everything the addon throws is turned into an AnnealError here.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { AnnealError, isErrorCode } from './errors.js';
+import { packageRoot } from './package_root.js';
 
 export interface OpField {
   readonly name: string;
@@ -71,6 +71,11 @@ export interface Addon {
   /** As `run`, from the call block: without arguments to unwrap it costs a fraction. */
   submit(): void;
   /**
+   * Checks the call in the call block as `submit` would, without enqueuing it: for devices that are not the addon's. Handles
+   * are any numbers in [1, 2^26) that tell buffers apart.
+   */
+  checkCall(): void;
+  /**
    * Keeps a list of ops as triples (op, nIn, nOut), with the triples (slot or -1, byteOffset, byteLength) of all operands one
    * after the other, and gives its id.
    */
@@ -136,15 +141,6 @@ export function toAnnealError(error: unknown): AnnealError {
     return new AnnealError(code, error.message, { cause: error });
   }
   return new AnnealError('E_INTERNAL', String(error));
-}
-
-function packageRoot(): string {
-  // This file runs from src/, from dist/ and, bundled, from dist/cjs/: the root is the nearest folder above with ours.
-  const start = dirname(fileURLToPath(import.meta.url));
-  for (let dir = start; ; dir = dirname(dir)) {
-    if (existsSync(join(dir, 'native', 'sources.json'))) return dir;
-    if (dir === dirname(dir)) throw new AnnealError('E_DEVICE', `expected the anneal package around ${start}`);
-  }
 }
 
 function load(): Addon {
@@ -214,6 +210,7 @@ function guard(raw: Addon): Addon {
       }
     },
     callBlock: call(raw.callBlock),
+    checkCall: call(raw.checkCall),
     submit() {
       try {
         raw.submit();

@@ -1,7 +1,13 @@
 /** Devices: which there are, which is used, how much memory they hold. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { DeviceName, MemoryInfo } from './backend/backend.js';
-import { backendOf, defaultDevice } from './backend/device.js';
+import { addBackend, backendOf, type DeviceInfo, defaultDevice } from './backend/device.js';
+import { openAdapter, type WebGpuOptions } from './backend/webgpu/adapter.js';
+import { createWebGpuBackend } from './backend/webgpu/backend.js';
 import { AnnealError } from './errors.js';
+import { webGpuKernels } from './ops/webgpu.js';
+import { packageRoot } from './package_root.js';
 import { liveTensors } from './tensor/tensor.js';
 import { type Leak, Tracker, tracking } from './tensor/tracker.js';
 
@@ -16,7 +22,22 @@ export {
   setThreads,
   sync,
 } from './backend/device.js';
+export type { WebGpuOptions } from './backend/webgpu/adapter.js';
 export type { Leak } from './tensor/tracker.js';
+
+/**
+ * Opens the WebGPU device: tensors can be made on 'webgpu' from then on. Again, it opens another one, as after a loss; tensors
+ * of an earlier one cannot be mixed with its own.
+ * @throws E_DEVICE with the reason: no driver, no npm package "webgpu", or only an adapter in software
+ */
+export async function request(name: 'webgpu', options: WebGpuOptions = {}): Promise<DeviceInfo> {
+  if (name !== 'webgpu') throw new AnnealError('E_ARGUMENT', `request: expected 'webgpu', received '${String(name)}'`);
+  const opened = await openAdapter(options);
+  const root = packageRoot();
+  const textOf = (path: string): string => readFileSync(join(root, 'kernels', path), 'utf8');
+  addBackend(createWebGpuBackend(opened, webGpuKernels, textOf));
+  return { name, available: true, detail: opened.description };
+}
 
 /** Bytes and buffers on a device, and the tensors that are not disposed. */
 export function memory(name: DeviceName = defaultDevice()): MemoryInfo & { readonly tensors: number } {

@@ -17,7 +17,9 @@ Napi::Value bindTrim(const Napi::CallbackInfo& info);      // () -> bytes
 // run.cpp
 Napi::Value bindRun(const Napi::CallbackInfo& info);       // (op, params, operands, nIn, nOut)
 Napi::Value bindCallBlock(const Napi::CallbackInfo& info);  // () -> ArrayBuffer, the CallBlock of context.h
-napi_value bindSubmit(napi_env env, napi_callback_info info);  // () runs what the call block says
+napi_value bindSubmit(napi_env env, napi_callback_info info);     // () runs what the call block says
+// () checks what the call block says as bindSubmit would; handles are any numbers in [1, 2^26) that tell buffers apart
+napi_value bindCheckCall(napi_env env, napi_callback_info info);
 Napi::Value bindTime(const Napi::CallbackInfo& info);      // (..., samples, inner, cold) -> Promise<Float64Array>
 Napi::Value bindSync(const Napi::CallbackInfo& info);      // () -> Promise<void>
 Napi::Value bindWait(const Napi::CallbackInfo& info);      // () blocks

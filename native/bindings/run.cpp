@@ -84,12 +84,14 @@ Napi::Value bindCallBlock(const Napi::CallbackInfo& info) {
   return guarded(info, "callBlock", [&]() -> Napi::Value { return Context::of(info.Env()).callBlockArray(info.Env()); });
 }
 
-napi_value bindSubmit(napi_env env, napi_callback_info) {
+namespace {
+
+// body(context, block, name) on the call block, with errors in the name of its op, which body sets once it knows it.
+template <class Body> napi_value onCallBlock(napi_env env, const char* name, const Body& body) {
   void* data = nullptr;
   if (napi_get_instance_data(env, &data) != napi_ok || data == nullptr) return nullptr;
   Context& context = *static_cast<Context*>(data);
   const CallBlock& block = context.callBlock();
-  const char* name = "submit";
   try {
     const uint32_t id = block.op, nIn = block.nIn, nOut = block.nOut;
     if (id >= kOpCount) raise(Code::argument, "expected op to be below %u, received %u", kOpCount, id);
@@ -97,11 +99,7 @@ napi_value bindSubmit(napi_env env, napi_callback_info) {
     // Before they are added.
     if (nIn > kMaxOperands || nOut > kMaxOperands)
       raise(Code::argument, "expected at most %u operands, received %u and %u", kMaxOperands, nIn, nOut);
-    Queue& queue = context.queue();
-    OpRecord& record = queue.nextOp();
-    Owners owners;
-    fillRecord(context, id, block.params, block.operands, nIn, nOut, record, owners);
-    markUsed(record, owners, queue.publishOp());
+    body(context, block, id, nIn, nOut);
   } catch (const Napi::Error& error) {
     error.ThrowAsJavaScriptException();
   } catch (...) {
@@ -113,6 +111,42 @@ napi_value bindSubmit(napi_env env, napi_callback_info) {
     }
   }
   return nullptr;
+}
+
+// Where an operand of another device would lie if its buffers followed each other at such distances: for checks, which compare
+// places and read nothing.
+BufferRef placeElsewhere(const Operand& operand) {
+  constexpr double kDistance = 0x1p36, kMostBuffers = 0x1p26;
+  if (operand.handle == 0) return {nullptr, 0};
+  if (!(operand.handle >= 1 && operand.handle < kMostBuffers && operand.byteOffset >= 0 && operand.byteLength >= 0 &&
+        operand.byteOffset + operand.byteLength < kDistance))
+    raise(Code::range, "expected an operand within a buffer, received buffer %g, offset %g, %g bytes", operand.handle,
+          operand.byteOffset, operand.byteLength);
+  const auto address = static_cast<uintptr_t>(operand.handle * kDistance + operand.byteOffset);
+  return {reinterpret_cast<void*>(address), static_cast<size_t>(operand.byteLength)};
+}
+
+}  // namespace
+
+napi_value bindSubmit(napi_env env, napi_callback_info) {
+  return onCallBlock(env, "submit", [](Context& context, const CallBlock& block, uint32_t id, uint32_t nIn, uint32_t nOut) {
+    Queue& queue = context.queue();
+    OpRecord& record = queue.nextOp();
+    Owners owners;
+    fillRecord(context, id, block.params, block.operands, nIn, nOut, record, owners);
+    markUsed(record, owners, queue.publishOp());
+  });
+}
+
+napi_value bindCheckCall(napi_env env, napi_callback_info) {
+  return onCallBlock(env, "checkCall", [](Context&, const CallBlock& block, uint32_t id, uint32_t nIn, uint32_t nOut) {
+    const OpDef& def = opDef(id);
+    checkOperandCounts(def, nIn, nOut);
+    BufferRef refs[2 * kMaxOperands];
+    for (uint32_t i = 0; i < nIn + nOut; ++i) refs[i] = placeElsewhere(block.operands[i]);
+    NoExec none;
+    def.check({block.params, refs, refs + nIn, nIn, nOut, none});
+  });
 }
 
 Napi::Value bindTime(const Napi::CallbackInfo& info) {

@@ -42,3 +42,18 @@ export async function setup({ typescript = true } = {}) {
   await step('build-addon.mjs');
   if (typescript) await step('build-ts.mjs');
 }
+
+/** What the WebGPU tests run on; without it they skip, and say so. */
+export async function installDrivers() {
+  const folder = join(root, 'test', 'drivers');
+  if (process.platform !== 'linux' || process.arch !== 'x64') return;
+  if (existsSync(join(folder, 'node_modules', '.package-lock.json'))) return;
+  const start = performance.now();
+  log('installing SwiftShader for the WebGPU tests (70 MB)');
+  const [program, ...first] = npm();
+  const args = ['install', '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund', '--prefix', folder];
+  const status = await run(program, [...first, ...args], { cwd: folder });
+  log(
+    status === 0 ? `installed SwiftShader in ${since(start)}` : `SwiftShader could not be installed: status ${status}`,
+  );
+}

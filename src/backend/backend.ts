@@ -121,7 +121,7 @@ export interface Backend {
   trim(): number;
 }
 
-export type DeviceName = 'cpu';
+export type DeviceName = 'cpu' | 'webgpu';
 
 /** Every op, in the order of its id: `kernels/ops.def` (a test compares). */
 export const opNames = [

@@ -2,10 +2,8 @@
 import { addon } from '../binding.js';
 import { AnnealError } from '../errors.js';
 import { type Backend, type OpName, opNames, type PlanOp } from './backend.js';
+import { createCallBlock } from './call_block.js';
 
-/** The call block of native/bindings/context.h. */
-const HEAD_BYTES = 16;
-const PARAM_BYTES = 256;
 /** Records: behind so many, a step of 900 ops still finds room in the queue, which holds 1024 (native/core/queue.h). */
 const CROWDED = 124;
 
@@ -20,19 +18,11 @@ export function createCpuBackend(): Backend {
       `expected op ${opNames[differs]} at ${differs} in the addon, received ${compiled[differs]?.name}: the addon and the library are of different versions; rebuild with "npm rebuild anneal"`,
     );
   }
-  const memory = native.callBlock();
-  const head = new Uint32Array(memory, 0, HEAD_BYTES / 4);
+  const { head, params, operands } = createCallBlock();
   const plans = new Map<number, readonly PlanOp[]>();
   return {
     name: 'cpu',
-    block: {
-      params: {
-        u32: new Uint32Array(memory, HEAD_BYTES, PARAM_BYTES / 4),
-        i32: new Int32Array(memory, HEAD_BYTES, PARAM_BYTES / 4),
-        f32: new Float32Array(memory, HEAD_BYTES, PARAM_BYTES / 4),
-      },
-      operands: new Float64Array(memory, HEAD_BYTES + PARAM_BYTES),
-    },
+    block: { params, operands },
     alloc: native.alloc,
     free: native.free,
     write: native.write,

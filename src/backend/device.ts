@@ -9,18 +9,29 @@ const backends = new Map<DeviceName, Backend>();
 /** The one asked for last, which nearly always is the one asked for next. */
 let latest: Backend | undefined;
 
-/** The backend of a device, made on first use. @throws E_DEVICE */
+/** The backend of a device; the CPU's is made on first use. @throws E_DEVICE */
 export function backendOf(name: DeviceName): Backend {
   if (latest?.name === name) return latest;
   let backend = backends.get(name);
   if (backend === undefined) {
+    if (name === 'webgpu')
+      throw new AnnealError(
+        'E_DEVICE',
+        "expected a device that was asked for, received 'webgpu': await device.request('webgpu') first",
+      );
     if (name !== 'cpu')
-      throw new AnnealError('E_DEVICE', `expected device 'cpu' or 'auto', received '${String(name)}'`);
+      throw new AnnealError('E_DEVICE', `expected device 'cpu', 'webgpu' or 'auto', received '${String(name)}'`);
     backend = createCpuBackend();
     backends.set(name, backend);
   }
   latest = backend;
   return backend;
+}
+
+/** Makes a backend the one of its name, in place of an earlier one, whose tensors keep it. */
+export function addBackend(backend: Backend): void {
+  backends.set(backend.name, backend);
+  latest = undefined;
 }
 
 let current: DeviceName = 'cpu';

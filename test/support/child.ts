@@ -18,15 +18,17 @@ export interface ChildOptions {
   readonly onOutput?: (child: ChildProcess, output: { readonly stdout: string; readonly stderr: string }) => void;
   /** Milliseconds until it is killed. Default two minutes. */
   readonly timeout?: number;
+  readonly env?: Readonly<Record<string, string>>;
   /** In a process group of its own, so that a signal can be sent to it and to what it starts. */
   readonly group?: boolean;
 }
 
 /** Runs a TypeScript file, given from the repository's root, and waits for its end. */
 export function runChild(path: string, args: readonly string[] = [], options: ChildOptions = {}): Promise<ChildResult> {
-  const { nodeArgs = [], onOutput, timeout = 120_000, group = false } = options;
+  const { nodeArgs = [], onOutput, timeout = 120_000, group = false, env = {} } = options;
   const child = spawn(process.execPath, ['--import', 'tsx', ...nodeArgs, path, ...args], {
     cwd: root,
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout,
     killSignal: 'SIGKILL',

@@ -1,0 +1,1 @@
+export function swiftShaderEnvironment(require: NodeRequire): Record<string, string> | null;

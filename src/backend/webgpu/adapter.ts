@@ -1,0 +1,88 @@
+// From the machine to a GPUDevice: through navigator.gpu where there is one, else through Dawn, the npm package `webgpu`.
+import { AnnealError } from '../../errors.js';
+import type { AdapterTraits } from './kernel.js';
+
+export interface WebGpuOptions {
+  /** Take an adapter that is a CPU in disguise (SwiftShader, lavapipe), which anneal's own CPU kernels outrun by far. */
+  readonly allowSoftware?: boolean;
+  /** Which of two GPUs: the fast one unless told. */
+  readonly powerPreference?: 'high-performance' | 'low-power';
+}
+
+export interface OpenedAdapter {
+  readonly device: GPUDevice;
+  /** For people: name and driver. */
+  readonly description: string;
+  readonly traits: AdapterTraits;
+}
+
+const FEATURES = ['timestamp-query', 'shader-f16', 'subgroups'] as const;
+
+/** At most so many storage buffers a shader; the most operands an op has is 16. */
+const MOST_BINDINGS = 16;
+
+/** Held, since Dawn's adapters and devices live in it. */
+let dawn: GPU | undefined;
+
+async function entryPoint(): Promise<GPU> {
+  const browser = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
+  if (browser !== undefined) return browser;
+  if (dawn !== undefined) return dawn;
+  let webgpu: typeof import('webgpu');
+  try {
+    webgpu = await import('webgpu');
+  } catch (cause) {
+    throw new AnnealError(
+      'E_DEVICE',
+      'webgpu: expected the npm package "webgpu" (npm install webgpu), found none for this platform',
+      { cause },
+    );
+  }
+  Object.assign(globalThis, webgpu.globals);
+  dawn = webgpu.create([]);
+  return dawn;
+}
+
+function isSoftware({ isFallbackAdapter, description, device, architecture }: GPUAdapterInfo): boolean {
+  return (
+    isFallbackAdapter || /swiftshader|llvmpipe|software|lavapipe/i.test(`${description} ${device} ${architecture}`)
+  );
+}
+
+/** @throws E_DEVICE with the reason where there is no adapter, or only one in software and that is not allowed */
+export async function openAdapter({ allowSoftware, powerPreference }: WebGpuOptions): Promise<OpenedAdapter> {
+  const gpu = await entryPoint();
+  const adapter = await gpu.requestAdapter({ powerPreference: powerPreference ?? 'high-performance' });
+  if (adapter === null) {
+    throw new AnnealError(
+      'E_DEVICE',
+      "webgpu: expected an adapter, found none; it takes a driver: Vulkan's on Linux (such as mesa-vulkan-drivers 23 or later)",
+    );
+  }
+  const { info, limits, features } = adapter;
+  const description = info.description || info.device || info.vendor || 'unnamed adapter';
+  const software = isSoftware(info);
+  if (software && allowSoftware !== true) {
+    throw new AnnealError(
+      'E_DEVICE',
+      `webgpu: expected a GPU, found ${description}, which is software and slower than the device 'cpu'; allowSoftware takes it all the same`,
+    );
+  }
+  const device = await adapter.requestDevice({
+    label: 'anneal',
+    requiredFeatures: FEATURES.filter((feature) => features.has(feature)),
+    requiredLimits: {
+      maxStorageBuffersPerShaderStage: Math.min(limits.maxStorageBuffersPerShaderStage, MOST_BINDINGS),
+      maxBufferSize: limits.maxBufferSize,
+      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+    },
+  });
+  return {
+    device,
+    description,
+    traits: { software, subgroups: device.features.has('subgroups'), f16: device.features.has('shader-f16') },
+  };
+}

@@ -1,0 +1,72 @@
+// How an op runs on WebGPU: what a room's WGSL text is called with. The text never names a binding: it reads and writes operands through functions that `shader.ts` writes for it.
+import type { OpName } from '../backend.js';
+import type { DecodedValues, FieldSpec, ParamStruct } from '../params.js';
+
+/** What an element is in the WGSL text. `u8` elements are u32 there. */
+export type ElementType = 'f32' | 'i32' | 'u32' | 'u8';
+
+/** A call to be launched: `P` its parameters, operands by the names of the kernel. */
+export interface KernelCall<P> {
+  readonly params: P;
+  /** Whether the operand is there. */
+  has(name: string): boolean;
+  /** Whether every operand starts on a boundary of four elements, as `vectors` takes. */
+  readonly aligned: boolean;
+  readonly adapter: AdapterTraits;
+}
+
+/** What the choice among variants may depend on. */
+export interface AdapterTraits {
+  /** A CPU that plays a GPU: workgroup memory costs, registers do not. */
+  readonly software: boolean;
+  readonly subgroups: boolean;
+  readonly f16: boolean;
+}
+
+/** One dispatch. */
+export interface Launch {
+  /** The entry point in the room's text. */
+  readonly entry: string;
+  /** Workgroups along x, y, z. */
+  readonly groups: readonly [number, number, number];
+  /** Constants of the text, written before it; each pair makes a pipeline of its own. */
+  readonly constants?: Readonly<Record<string, number | boolean>>;
+  /** Whether operands are also read and written by fours: all of them are aligned then. */
+  readonly vectors?: boolean;
+}
+
+/** Memory for one call, shared by its launches: elements of f32 by name. */
+export type ScratchSizes = Readonly<Record<string, number>>;
+
+export interface WebGpuKernel<F extends Record<string, FieldSpec> = Record<string, FieldSpec>> {
+  readonly op: OpName;
+  readonly struct: ParamStruct<F>;
+  /** The WGSL text: files in kernels/, one after the other, after common/common.wgsl. */
+  readonly texts: readonly string[];
+  /** Names of the operands in the text, in the order of the contract. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** f32 where nothing else is said. */
+  types?(params: DecodedValues<F>): Readonly<Record<string, ElementType>>;
+  launches(call: KernelCall<DecodedValues<F>>): readonly Launch[];
+  scratch?(call: KernelCall<DecodedValues<F>>): ScratchSizes;
+}
+
+/** Keeps the types of one kernel's parameters within it. */
+export function webGpuKernel<F extends Record<string, FieldSpec>>(kernel: WebGpuKernel<F>): WebGpuKernel {
+  return kernel as unknown as WebGpuKernel;
+}
+
+/** The most workgroups along an axis that every adapter takes. */
+const MOST_GROUPS = 65535;
+
+/**
+ * Workgroups for `count` items, `each` a workgroup; the text finds its own by `flat_group(workgroup_id, num_workgroups)` and
+ * returns where that is beyond the last item. None for no items.
+ */
+export function groupsFor(count: number, each: number): [number, number, number] {
+  const groups = Math.ceil(count / each);
+  if (groups <= MOST_GROUPS) return [groups, 1, 1];
+  const y = Math.ceil(groups / MOST_GROUPS);
+  return [Math.ceil(groups / y), y, 1];
+}

@@ -1,0 +1,297 @@
+// The order of everything: dispatches, host writes and reads, encoded in the order of the calls as soon as the pipelines they need
+// are compiled, many to a submit. Nothing here blocks.
+import { AnnealError } from '../../errors.js';
+import type { OpName } from '../backend.js';
+import type { Held } from './buffers.js';
+import { type Bound, type Pipeline, type Pipelines, UNIFORM_BYTES } from './pipelines.js';
+
+/** A dispatch, ready but for its pipeline. */
+export interface Dispatch {
+  readonly pipeline: Pipeline;
+  readonly bound: readonly Bound[];
+  /** Parameters and offsets. */
+  readonly uniform: Uint32Array;
+  readonly groups: readonly [number, number, number];
+}
+
+type Command =
+  | { readonly kind: 'dispatch'; readonly dispatch: Dispatch }
+  | { readonly kind: 'write'; readonly to: Held; readonly offset: number; readonly data: Uint8Array }
+  | {
+      readonly kind: 'read';
+      readonly from: Held;
+      readonly offset: number;
+      readonly bytes: number;
+      settle: Settle<ArrayBuffer>;
+    }
+  | { readonly kind: 'fence'; settle: Settle<void> };
+
+interface Settle<T> {
+  resolve(value: T): void;
+  reject(error: AnnealError): void;
+}
+
+/** Dispatches of one submit: as many parameter blocks as one uniform buffer holds. */
+const MOST_DISPATCHES = 512;
+/** Commands that wait for the end of the turn at most. */
+const MOST_WAITING = 128;
+/** Submits the device may be behind before whoever can wait should. */
+const CROWDED = 6;
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+export class CommandQueue {
+  readonly #device: GPUDevice;
+  readonly #pipelines: Pipelines;
+  #waiting: Command[] = [];
+  #next = 0;
+  /** Whether a flush is already to come. */
+  #scheduled = false;
+  /** Whether the first command waits for its pipeline. */
+  #stalled = false;
+  readonly #uniforms: Held;
+  readonly #words = new Uint32Array((MOST_DISPATCHES * UNIFORM_BYTES) / 4);
+  readonly #staging = new Map<number, GPUBuffer[]>();
+  #inFlight = 0;
+  #failure: AnnealError | null = null;
+  #lost: AnnealError | null = null;
+  submitted = 0;
+
+  constructor(device: GPUDevice, pipelines: Pipelines, uniformId: number) {
+    this.#device = device;
+    this.#pipelines = pipelines;
+    const bytes = this.#words.byteLength;
+    this.#uniforms = {
+      buffer: device.createBuffer({
+        label: 'parameters',
+        size: bytes,
+        usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+      }),
+      bytes,
+      capacity: bytes,
+      id: uniformId,
+    };
+    device.lost.then(
+      ({ reason, message }) => {
+        this.#lose(`${reason}: ${message}`);
+      },
+      (error: unknown) => {
+        this.#lose(messageOf(error));
+      },
+    );
+  }
+
+  #lose(why: string): void {
+    this.#lost = new AnnealError(
+      'E_DEVICE',
+      `webgpu: expected a device that answers, received its loss (${why}); device.request('webgpu') makes a new one`,
+    );
+    this.#failAll(this.#lost);
+  }
+
+  #failAll(error: AnnealError): void {
+    const waiting = this.#waiting.slice(this.#next);
+    this.#waiting = [];
+    this.#next = 0;
+    for (const command of waiting) if ('settle' in command) command.settle.reject(error);
+  }
+
+  /** The first failure is what the next read or sync rejects with. */
+  fail(error: AnnealError): void {
+    this.#failure ??= error;
+  }
+
+  get lost(): AnnealError | null {
+    return this.#lost;
+  }
+
+  crowded(): boolean {
+    return this.#inFlight > CROWDED;
+  }
+
+  #push(command: Command): void {
+    if (this.#lost !== null) throw this.#lost;
+    this.#waiting.push(command);
+    this.submitted++;
+    if (this.#waiting.length - this.#next >= MOST_WAITING) {
+      this.flush();
+    } else if (!this.#scheduled && !this.#stalled) {
+      this.#scheduled = true;
+      queueMicrotask(() => {
+        this.#scheduled = false;
+        this.flush();
+      });
+    }
+  }
+
+  dispatch(dispatch: Dispatch): void {
+    this.#push({ kind: 'dispatch', dispatch });
+  }
+
+  /** `data` is kept until it was copied. */
+  write(to: Held, offset: number, data: Uint8Array): void {
+    this.#push({ kind: 'write', to, offset, data });
+  }
+
+  read(from: Held, offset: number, bytes: number): Promise<ArrayBuffer> {
+    return new Promise((resolve, reject) => {
+      this.#push({ kind: 'read', from, offset, bytes, settle: { resolve, reject } });
+      this.flush();
+    });
+  }
+
+  fence(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#push({ kind: 'fence', settle: { resolve, reject } });
+      this.flush();
+    });
+  }
+
+  /** Encodes and submits whatever does not have to wait for a pipeline. */
+  flush(): void {
+    while (this.#lost === null && !this.#stalled && this.#next < this.#waiting.length) {
+      const command = this.#waiting[this.#next];
+      if (command === undefined) break;
+      if (command.kind === 'write') {
+        this.#next++;
+        this.#device.queue.writeBuffer(command.to.buffer, command.offset, command.data);
+      } else if (this.#stallOn(command)) {
+        break;
+      } else {
+        this.#submitRun();
+      }
+    }
+    if (this.#next === this.#waiting.length) {
+      this.#waiting = [];
+      this.#next = 0;
+    }
+  }
+
+  /** Whether the command needs a pipeline that is being compiled; flushing goes on when it is there. */
+  #stallOn(command: Command): boolean {
+    if (command.kind !== 'dispatch') return false;
+    const { pipeline } = command.dispatch;
+    if (pipeline.compiled !== null || pipeline.failure !== null) return false;
+    this.#stalled = true;
+    void pipeline.ready.then(() => {
+      this.#stalled = false;
+      this.flush();
+    });
+    return true;
+  }
+
+  /** One submit: dispatches up to the next host write, and the reads and fences among them. */
+  #submitRun(): void {
+    const device = this.#device;
+    for (const filter of ['validation', 'out-of-memory', 'internal'] as const) device.pushErrorScope(filter);
+    const encoder = device.createCommandEncoder({ label: 'anneal' });
+    let pass: GPUComputePassEncoder | null = null;
+    const reads: { staging: GPUBuffer; capacity: number; bytes: number; settle: Settle<ArrayBuffer> }[] = [];
+    const fences: Settle<void>[] = [];
+    const ops = new Set<OpName>();
+    let count = 0;
+    let bound: Pipeline | null = null;
+    for (; this.#next < this.#waiting.length; this.#next++) {
+      const command = this.#waiting[this.#next];
+      if (command === undefined || command.kind === 'write' || this.#stallOn(command)) break;
+      if (command.kind === 'dispatch') {
+        if (count === MOST_DISPATCHES) break;
+        const { pipeline, uniform, groups } = command.dispatch;
+        if (pipeline.compiled === null) {
+          if (pipeline.failure !== null) this.fail(pipeline.failure);
+          continue;
+        }
+        pass ??= encoder.beginComputePass({ label: 'anneal' });
+        this.#words.set(uniform, (count * UNIFORM_BYTES) / 4);
+        if (bound !== pipeline) pass.setPipeline(pipeline.compiled);
+        bound = pipeline;
+        pass.setBindGroup(0, this.#pipelines.bindGroup(pipeline, this.#uniforms, command.dispatch.bound), [
+          count * UNIFORM_BYTES,
+        ]);
+        pass.dispatchWorkgroups(...groups);
+        ops.add(pipeline.op);
+        count++;
+      } else if (command.kind === 'read') {
+        pass?.end();
+        pass = null;
+        bound = null;
+        const { staging, capacity } = this.#takeStaging(command.bytes);
+        encoder.copyBufferToBuffer(command.from.buffer, command.offset, staging, 0, command.bytes);
+        reads.push({ staging, capacity, bytes: command.bytes, settle: command.settle });
+      } else {
+        fences.push(command.settle);
+      }
+    }
+    pass?.end();
+    if (count > 0) device.queue.writeBuffer(this.#uniforms.buffer, 0, this.#words, 0, (count * UNIFORM_BYTES) / 4);
+    device.queue.submit([encoder.finish()]);
+    const scopes = Promise.all([device.popErrorScope(), device.popErrorScope(), device.popErrorScope()]);
+    this.#inFlight++;
+    const checked = scopes.then(([internal, memory, validation]) => {
+      const error = validation ?? memory ?? internal;
+      if (error) {
+        const where = ops.size === 1 ? [...ops][0] : 'webgpu';
+        const code = memory && !validation ? 'E_OOM' : 'E_INTERNAL';
+        this.fail(new AnnealError(code, `${where}: expected ${[...ops].join(', ')} to run: ${error.message}`));
+      }
+    });
+    void this.#settle(checked, reads, fences);
+  }
+
+  async #settle(
+    checked: Promise<void>,
+    reads: readonly { staging: GPUBuffer; capacity: number; bytes: number; settle: Settle<ArrayBuffer> }[],
+    fences: readonly Settle<void>[],
+  ): Promise<void> {
+    try {
+      const mapped = reads.map(({ staging }) => staging.mapAsync(GPUMapMode.READ));
+      const done = this.#device.queue.onSubmittedWorkDone();
+      await Promise.all([checked, done, ...mapped]);
+      const failure = reads.length + fences.length > 0 ? this.#takeFailure() : null;
+      for (const { staging, capacity, bytes, settle } of reads) {
+        const copy = staging.getMappedRange(0, bytes).slice(0);
+        staging.unmap();
+        this.#staging.get(capacity)?.push(staging);
+        if (failure === null) settle.resolve(copy);
+        else settle.reject(failure);
+      }
+      for (const settle of fences) {
+        if (failure === null) settle.resolve();
+        else settle.reject(failure);
+      }
+    } catch (error) {
+      const failure = this.#lost ?? this.#takeFailure() ?? new AnnealError('E_DEVICE', `webgpu: ${messageOf(error)}`);
+      for (const { settle } of [...reads, ...fences.map((settle) => ({ settle }))]) settle.reject(failure);
+    } finally {
+      this.#inFlight--;
+    }
+  }
+
+  #takeFailure(): AnnealError | null {
+    const failure = this.#failure;
+    this.#failure = null;
+    return failure;
+  }
+
+  #takeStaging(bytes: number): { staging: GPUBuffer; capacity: number } {
+    const capacity = 2 ** Math.max(8, Math.ceil(Math.log2(Math.max(1, bytes))));
+    let list = this.#staging.get(capacity);
+    if (list === undefined) {
+      list = [];
+      this.#staging.set(capacity, list);
+    }
+    const staging =
+      list.pop() ??
+      this.#device.createBuffer({
+        label: `read ${capacity}`,
+        size: capacity,
+        usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+      });
+    return { staging, capacity };
+  }
+
+  /** Gives pooled staging memory back. */
+  trim(): void {
+    for (const list of this.#staging.values()) for (const staging of list.splice(0)) staging.destroy();
+  }
+}

@@ -1,0 +1,9 @@
+// The ops that run on WebGPU.
+import type { OpName } from '../backend/backend.js';
+import type { WebGpuKernel } from '../backend/webgpu/kernel.js';
+import { elementwiseKernels } from './elementwise/elementwise.webgpu.js';
+import { sgemmKernels } from './sgemm/sgemm.webgpu.js';
+
+export const webGpuKernels: Readonly<Partial<Record<OpName, WebGpuKernel>>> = Object.fromEntries(
+  [...elementwiseKernels, ...sgemmKernels].map((kernel) => [kernel.op, kernel]),
+);

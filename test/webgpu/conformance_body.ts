@@ -1,0 +1,118 @@
+// Runs the case tables on the WebGPU device, on the driver of this process, against the reference kernels; prints an object of
+// what is wrong, by op. Arguments: ops, or none for all that have a kernel.
+import { backendOf } from '../../src/backend/device.js';
+import { device } from '../../src/index.js';
+import { webGpuKernels } from '../../src/ops/webgpu.js';
+import { readCaseTables } from '../support/case_file.js';
+import {
+  differentBits,
+  differentNaNs,
+  placeCase,
+  type Ran,
+  runCase,
+  strayWrites,
+  type Values,
+  wrongValues,
+} from '../support/conformance.js';
+import { encodeParams, raw } from '../support/raw.js';
+
+type Case = Parameters<typeof runCase>[1];
+type Info = Parameters<typeof runCase>[0];
+
+/** Cases, so that pipelines compile side by side. */
+const AT_ONCE = 16;
+
+const allowSoftware = true;
+const { detail } = await device.request('webgpu', { allowSoftware });
+const backend = backendOf('webgpu');
+raw.setIsa('reference');
+
+/** Results below the smallest normal number are 0 here: WGSL lets an adapter take them for that (15.7.2). */
+function withoutSubnormals(ran: Ran): Ran {
+  const after = ran.after.map((bytes, i) => {
+    const placed = ran.before[i];
+    if (!bytes || placed?.operand.dtype !== 'f32') return bytes;
+    const flushed = bytes.slice();
+    const view = new DataView(flushed.buffer, placed.offset, placed.bytes);
+    for (let at = 0; at < placed.bytes; at += 4)
+      if (Math.abs(view.getFloat32(at, true)) < 2 ** -126) view.setFloat32(at, 0, true);
+    return flushed;
+  });
+  return { before: ran.before, after };
+}
+
+/** As `runCase`, on WebGPU. */
+async function runHere(info: Info, one: Case, placed: ReturnType<typeof placeCase>): Promise<Ran> {
+  const handles: number[] = [];
+  try {
+    backend.block.operands.fill(0);
+    const triples = placed.map((p) => {
+      if (!p) return [0, 0, 0];
+      const handle = backend.alloc(p.image.length);
+      handles.push(handle);
+      backend.write(handle, 0, p.image);
+      return [handle, p.offset, p.bytes];
+    });
+    backend.block.operands.set(triples.flat());
+    backend.block.params.u32.set(new Uint32Array(encodeParams(info, one.params).slice().buffer));
+    backend.run(info.id, one.in.length, one.out.length);
+    let next = 0;
+    const after = await Promise.all(
+      placed.map(async (p) => p && new Uint8Array(await backend.read(handles[next++] ?? 0, 0, p.image.length))),
+    );
+    return { before: placed, after };
+  } finally {
+    for (const handle of handles) backend.free(handle);
+  }
+}
+
+async function check(info: Info, one: Case, bound: Parameters<typeof wrongValues>[3]): Promise<string[]> {
+  const found: string[] = [];
+  const note = (what: string, lines: readonly string[]) => {
+    for (const line of lines) found.push(`'${one.name}' ${what}: ${line}`);
+  };
+  const both = async (values: Values, misaligned: boolean): Promise<[Ran, Ran]> => {
+    const placed = placeCase(info, one, values, misaligned);
+    const here = runHere(info, one, placed);
+    const ran = await here;
+    note(values, strayWrites(ran, one.in.length));
+    return [withoutSubnormals(ran), withoutSubnormals(runCase(info, one, values, misaligned, placed))];
+  };
+  const magnitudes = (values: Values): Ran | null => (bound === 'bilinear' ? runCase(info, one, values, false) : null);
+  try {
+    const [exact, exactReference] = await both('integers', true);
+    note(
+      'small integers',
+      one.exact
+        ? wrongValues(exact, exactReference, one, 'exact', null)
+        : wrongValues(exact, exactReference, one, bound, magnitudes('|integers|')),
+    );
+    const [random, randomReference] = await both('random', false);
+    note('random', wrongValues(random, randomReference, one, bound, magnitudes('|random|')));
+    const [again] = await both('random', false);
+    note('again', differentBits(again, random, one));
+    const [poisoned, poisonedReference] = await both('poisoned', true);
+    const extra = bound === 'bilinear' && 'padTop' in one.params;
+    note('NaN in the inputs', differentNaNs(poisoned, poisonedReference, one, extra));
+  } catch (error) {
+    note('threw', [error instanceof Error ? error.message : String(error)]);
+  }
+  return found;
+}
+
+const tables = readCaseTables();
+const words = process.argv.slice(2);
+const wrong: Record<string, string[]> = {};
+for (const info of raw.ops()) {
+  const table = tables.get(info.name);
+  if (!table || !(info.name in webGpuKernels) || (words.length > 0 && !words.includes(info.name))) continue;
+  const lines: string[] = [];
+  const rest = table.cases.slice();
+  const some = async (): Promise<void> => {
+    for (let one = rest.shift(); one; one = rest.shift())
+      lines.push(...(await check(info, one, one.bound ?? table.bound)));
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, some));
+  wrong[info.name] = lines;
+}
+process.stdout.write(JSON.stringify({ detail, wrong }));
