@@ -83,6 +83,11 @@ export async function openAdapter({ allowSoftware, powerPreference }: WebGpuOpti
   return {
     device,
     description,
-    traits: { software, subgroups: device.features.has('subgroups'), f16: device.features.has('shader-f16') },
+    traits: {
+      // For tests, whose adapters are all in software: the variants for GPUs on them.
+      software: software && process.env.ANNEAL_WEBGPU_VARIANTS !== 'gpu',
+      subgroups: device.features.has('subgroups'),
+      f16: device.features.has('shader-f16'),
+    },
   };
 }
