@@ -1,7 +1,8 @@
 // sgemm on WebGPU; contract in sgemm.h. TA, TB: whether A, B are stored transposed; the sum over K is in order in every variant
 // but for split-K, whose parts are of a length fixed by the shape and added in order.
 //
-// registers  A thread holds ROWS x 4 COLUMNS of C; no workgroup memory. For adapters that are CPUs.
+// registers  A thread holds ROWS x 4 VECTORS of C; no workgroup memory. For adapters that are CPUs. Reads rows of B by fours, for
+//            which `pack_b` may put them in place first.
 // tiled      A workgroup of 16 x 16 threads holds 64 x 64 of C, 4 x 4 a thread; 64 x 16 of A and 16 x 64 of B pass through
 //            workgroup memory.
 
@@ -35,6 +36,7 @@ fn finish4(b: u32, i: u32, j: u32, sum: vec4<f32>) {
 
 // Columns j to j + 3 of row k of B; what lies beyond the last column is whatever is there, and not used.
 fn row_b(b: u32, k: u32, j: u32) -> vec4<f32> {
+  if PACKED { return read4_packed((b * params.k + k) * packed_row() + j); }
   if !TB {
     if EVEN || j + 4u <= params.n { return read4_b(index_b(b, k, j)); }
   }
@@ -45,7 +47,7 @@ fn row_b(b: u32, k: u32, j: u32) -> vec4<f32> {
 // Of A, one of the rows of a tile; beyond the last row, the last again.
 fn value_a(b: u32, i: u32, k: u32) -> f32 { return read_a(index_a(b, min(i, params.m - 1u), k)); }
 
-const ROWS = 6u;
+const ROWS = 8u;
 const VECTORS = 4u;
 
 @compute @workgroup_size(8)
@@ -75,6 +77,22 @@ fn registers(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
       if j + 4u * v < params.n { finish4(b, i + r, j + 4u * v, sums[r][v]); }
     }
   }
+}
+
+// B as [batch, K, N rounded up to 4], for `registers`, where it is stored transposed or its rows are not on boundaries of four.
+fn packed_row() -> u32 { return (params.n + 3u) / 4u * 4u; }
+
+@compute @workgroup_size(64)
+fn pack_b(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let quarter = packed_row() / 4u;
+  let at = 64u * flat_group(group, groups) + lane;
+  if at >= params.batch * params.k * quarter { return; }
+  let j = at % quarter * 4u;
+  let k = at / quarter % params.k;
+  let b = at / quarter / params.k;
+  var value: vec4<f32>;
+  for (var d = 0u; d < min(4u, params.n - j); d++) { value[d] = read_b(index_b(b, k, j + d)); }
+  write4_packed(4u * at, value);
 }
 
 const TILE = 64u;

@@ -24,6 +24,9 @@ export type DecodedValues<F extends Record<string, FieldSpec>> = {
   readonly [K in keyof F]: F[K] extends ScalarType ? number : readonly number[];
 };
 
+/** The decoded values of a struct, by its type. */
+export type DecodedOf<S> = S extends ParamStruct<infer F> ? DecodedValues<F> : never;
+
 export interface FieldLayout {
   readonly name: string;
   readonly type: ScalarType;

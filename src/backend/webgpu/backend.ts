@@ -131,13 +131,17 @@ export function createWebGpuBackend(
       has: (name) => placed.some((each) => each.name === name),
     };
     const launches = kernel.launches(described).filter(({ groups }) => groups.every((count) => count > 0));
-    const scratch = Object.entries(launches.length > 0 ? (kernel.scratch?.(described) ?? {}) : {}).map(
-      ([name, size]) => {
-        const held = buffers.take(4 * size);
-        placed.push({ held, offset: 0, bytes: held.capacity, name, type: 'f32', written: true });
-        return held;
-      },
-    );
+    const scratch: Held[] = [];
+    const sizes = launches.length > 0 ? (kernel.scratch?.(described) ?? {}) : {};
+    for (const [name, size] of Object.entries(sizes)) {
+      if (size === 0) {
+        absent.push({ name, type: 'f32' });
+        continue;
+      }
+      const held = buffers.take(4 * size);
+      placed.push({ held, offset: 0, bytes: held.capacity, name, type: 'f32', written: true });
+      scratch.push(held);
+    }
     return { dispatches: launches.map((launch) => dispatchOf(kernel, launch, params, placed, absent)), scratch };
   }
 

@@ -35,7 +35,7 @@ export interface Launch {
   readonly vectors?: boolean;
 }
 
-/** Memory for one call, shared by its launches: elements of f32 by name. */
+/** Memory for one call, shared by its launches: elements of f32 by name; with 0 it is absent, as an operand may be. */
 export type ScratchSizes = Readonly<Record<string, number>>;
 
 export interface WebGpuKernel<F extends Record<string, FieldSpec> = Record<string, FieldSpec>> {

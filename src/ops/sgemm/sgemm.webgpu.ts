@@ -1,10 +1,26 @@
 // How sgemm runs on WebGPU.
-import { type WebGpuKernel, webGpuKernel } from '../../backend/webgpu/kernel.js';
+import type { DecodedOf } from '../../backend/params.js';
+import {
+  groupsFor,
+  type KernelCall,
+  type Launch,
+  type WebGpuKernel,
+  webGpuKernel,
+} from '../../backend/webgpu/kernel.js';
 import { sgemmParams } from './sgemm.js';
 
 /** Rows and columns of C that a workgroup of each variant makes. */
-const REGISTERS = { rows: 6, columns: 8 * 16 };
+const REGISTERS = { rows: 8, columns: 8 * 16 };
 const TILED = { rows: 64, columns: 64 };
+/** Rows of C from which it pays to bring B into rows of fours first. */
+const WORTH_PACKING = 16;
+
+type Call = KernelCall<DecodedOf<typeof sgemmParams>>;
+
+const isEven = ({ params: { n, transB, strideB }, aligned }: Call): boolean =>
+  aligned && n % 4 === 0 && strideB % 4 === 0 && transB === 0;
+const isPacked = (call: Call): boolean => call.adapter.software && !isEven(call) && call.params.m >= WORTH_PACKING;
+const packedRow = (n: number): number => Math.ceil(n / 4) * 4;
 
 export const sgemmKernels: readonly WebGpuKernel[] = [
   webGpuKernel({
@@ -13,18 +29,24 @@ export const sgemmKernels: readonly WebGpuKernel[] = [
     texts: ['sgemm/sgemm.wgsl'],
     inputs: ['a', 'b', 'bias'],
     outputs: ['c'],
-    launches({ params: { batch, m, n, transA, transB, strideB }, aligned, adapter }) {
+    launches(call) {
+      const { batch, m, n, k, transA, transB } = call.params;
       if (batch * m * n === 0) return [];
-      const even = aligned && n % 4 === 0 && strideB % 4 === 0;
-      const { rows, columns } = adapter.software ? REGISTERS : TILED;
-      return [
-        {
-          entry: adapter.software ? 'registers' : 'tiled',
-          groups: [Math.ceil(n / columns), Math.ceil(m / rows), batch],
-          constants: { TA: transA !== 0, TB: transB !== 0, EVEN: even },
-          vectors: even,
-        },
+      const packed = isPacked(call);
+      const shared = {
+        constants: { TA: transA !== 0, TB: transB !== 0, EVEN: isEven(call), PACKED: packed },
+        vectors: isEven(call),
+      };
+      const groupsOf = ({ rows, columns }: typeof TILED): Launch['groups'] => [
+        Math.ceil(n / columns),
+        Math.ceil(m / rows),
+        batch,
       ];
+      if (!call.adapter.software) return [{ entry: 'tiled', groups: groupsOf(TILED), ...shared }];
+      const product = { entry: 'registers', groups: groupsOf(REGISTERS), ...shared };
+      if (!packed) return [product];
+      return [{ entry: 'pack_b', groups: groupsFor((batch * k * packedRow(n)) / 4, 64), ...shared }, product];
     },
+    scratch: (call) => ({ packed: isPacked(call) ? call.params.batch * call.params.k * packedRow(call.params.n) : 0 }),
   }),
 ];
