@@ -28,11 +28,13 @@ const program = new Command('anneal')
 
 program
   .command('quickstart')
-  .description('train a conv net on the full MNIST')
+  .description('train a small net on the full MNIST')
+  .addOption(new Option('--net <name>', 'a conv net or a perceptron').choices(['cnn', 'mlp']).default('cnn'))
   .option('--epochs <count>', 'epochs', integer(1), 3)
   .option('--seed <number>', 'seed of weights and shuffling', integer(0), 1)
   .option('--batch-size <count>', 'images a step', integer(1), 128)
-  .addOption(new Option('--device <name>', 'where to train').choices(['auto', 'cpu']).default('auto'))
+  .addOption(new Option('--device <name>', 'where to train').choices(['auto', 'cpu', 'webgpu']).default('auto'))
+  .option('--allow-software', 'take a WebGPU adapter that is a CPU, slower than --device cpu', false)
   .option('--threads <count>', 'CPU threads (default: one a core)', integer(1))
   .option('--out <folder>', 'where the checkpoint and the report go', 'runs/quickstart')
   .action(async (options) => {

@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { cpuInfo, defaultDevice, setDevice, setThreads } from '../backend/device.js';
 import { mnist } from '../data/index.js';
+import { request } from '../device.js';
 import { writeCheckpoint } from '../io/checkpoint.js';
 import type { JsonValue } from '../io/json.js';
 import * as nn from '../nn/index.js';
@@ -19,7 +20,10 @@ export interface QuickstartOptions {
   readonly epochs: number;
   readonly seed: number;
   readonly batchSize: number;
-  readonly device: 'auto' | 'cpu';
+  readonly device: 'auto' | 'cpu' | 'webgpu';
+  /** A WebGPU adapter that is a CPU will do. */
+  readonly allowSoftware: boolean;
+  readonly net: 'cnn' | 'mlp';
   readonly threads?: number;
   readonly out: string;
 }
@@ -67,12 +71,25 @@ class Recorder {
   }
 }
 
+function netOf(kind: QuickstartOptions['net']): nn.Sequential {
+  if (kind === 'mlp') return nn.models.mlp({ hidden: [128], outputs: 10 });
+  return nn.models.lenet({ filters: [32, 64], padding: 'same', hidden: [256] });
+}
+
+/** Makes the device the one to train on, and says what it is. */
+async function useDevice({ device, allowSoftware, threads }: QuickstartOptions): Promise<string> {
+  if (threads !== undefined) setThreads(threads);
+  const opened = device === 'webgpu' ? await request('webgpu', { allowSoftware }) : null;
+  setDevice(device);
+  if (opened !== null) return opened.detail;
+  const info = cpuInfo();
+  return `${info.isa} kernels, ${info.threads} threads`;
+}
+
 /** Trains and gives the exit code: 0, or 130 when interrupted. */
 export async function quickstart(options: QuickstartOptions): Promise<number> {
-  setDevice(options.device);
-  if (options.threads !== undefined) setThreads(options.threads);
-  const { isa, threads } = cpuInfo();
-  console.log(`Device ${defaultDevice()}: ${isa} kernels, ${threads} threads. Seed ${options.seed}.`);
+  const detail = await useDevice(options);
+  console.log(`Device ${defaultDevice()}: ${detail}. Seed ${options.seed}.`);
 
   const { train: trainSet, test } = await mnist();
   const data = trainSet.shuffle().batch(options.batchSize);
@@ -82,7 +99,7 @@ export async function quickstart(options: QuickstartOptions): Promise<number> {
     schedule.warmup({ to: PEAK_LR, steps: warmup }),
     schedule.cosine({ from: PEAK_LR, steps: total - warmup }),
   ]);
-  const model = nn.models.lenet({ filters: [32, 64], padding: 'same', hidden: [256] });
+  const model = netOf(options.net);
   const controller = new AbortController();
   const onInterrupt = (): void => {
     // A second Ctrl-C ends the process at once, as without this handler.

@@ -196,8 +196,10 @@ export function createWebGpuBackend(
     return { pipeline, bound, uniform, groups };
   }
 
-  function enqueue({ dispatches }: Prepared): void {
-    for (const dispatch of dispatches) queue.dispatch(dispatch);
+  /** As a record of its own. */
+  function enqueue(op: number, { dispatches }: Prepared): void {
+    queue.submitted++;
+    queue.dispatch(dispatches, op, 0);
   }
 
   function refuseMisplaced(what: string, byteOffset: number, bytes: number, held: Held): void {
@@ -267,7 +269,7 @@ export function createWebGpuBackend(
       const params = call.bytes.slice(0, kernelOf(op).struct.bytes);
       check(op, params, places, nIn);
       const prepared = prepare(op, params, places, nIn);
-      enqueue(prepared);
+      enqueue(id, prepared);
       giveBack(prepared);
     },
     planCreate(slots, ops) {
@@ -303,7 +305,10 @@ export function createWebGpuBackend(
         calls[i] = undefined;
         calls[i] = { ...prepare(op, copy, places, inputs.length), params: copy, places };
       });
-      for (const prepared of calls) if (prepared) enqueue(prepared);
+      queue.submitted++;
+      ops.forEach(({ op }, i) => {
+        queue.dispatch(calls[i]?.dispatches ?? [], opNames.indexOf(op), i);
+      });
     },
     planFree(id) {
       for (const prepared of plan(id).calls) if (prepared) giveBack(prepared);
@@ -323,7 +328,7 @@ export function createWebGpuBackend(
         for (let i = -1; i < samples; i++) {
           await queue.fence();
           const start = performance.now();
-          for (let k = 0; k < inner; k++) enqueue(prepared);
+          for (let k = 0; k < inner; k++) enqueue(opNames.indexOf(op), prepared);
           await queue.fence();
           if (i >= 0) seconds[i] = (performance.now() - start) / 1e3 / inner;
         }
@@ -334,9 +339,9 @@ export function createWebGpuBackend(
     },
     submitted: () => queue.submitted,
     profiler: {
-      start: unprofiled,
-      now: unprofiled,
-      stop: unprofiled,
+      start: (events) => void queue.profile(events),
+      now: () => queue.now(),
+      stop: () => queue.endProfile(),
     },
     sync: () => queue.fence(),
     crowded: () => queue.crowded(),
@@ -347,8 +352,4 @@ export function createWebGpuBackend(
       return buffers.trim();
     },
   };
-}
-
-function unprofiled(): never {
-  throw new AnnealError('E_DEVICE', 'profile: expected the device cpu, received webgpu');
 }

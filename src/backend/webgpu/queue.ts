@@ -1,9 +1,10 @@
 // The order of everything: dispatches, host writes and reads, encoded in the order of the calls as soon as the pipelines they need
 // are compiled, many to a submit. Nothing here blocks.
 import { AnnealError } from '../../errors.js';
-import type { OpName } from '../backend.js';
+import type { DeviceEvents, OpName } from '../backend.js';
 import type { Held } from './buffers.js';
 import { type Bound, type Pipeline, type Pipelines, UNIFORM_BYTES } from './pipelines.js';
+import { type Mark, Timestamps } from './timestamps.js';
 
 /** A dispatch, ready but for its pipeline. */
 export interface Dispatch {
@@ -15,7 +16,7 @@ export interface Dispatch {
 }
 
 type Command =
-  | { readonly kind: 'dispatch'; readonly dispatch: Dispatch }
+  | { readonly kind: 'dispatch'; readonly dispatch: Dispatch; readonly mark: Mark }
   | { readonly kind: 'write'; readonly to: Held; readonly offset: number; readonly data: Uint8Array }
   | {
       readonly kind: 'read';
@@ -55,7 +56,9 @@ export class CommandQueue {
   #inFlight = 0;
   #failure: AnnealError | null = null;
   #lost: AnnealError | null = null;
+  /** Records so far: ops, plans, copies and fences. */
   submitted = 0;
+  #timestamps: Timestamps | null = null;
 
   constructor(device: GPUDevice, pipelines: Pipelines, uniformId: number) {
     this.#device = device;
@@ -112,7 +115,6 @@ export class CommandQueue {
   #push(command: Command): void {
     if (this.#lost !== null) throw this.#lost;
     this.#waiting.push(command);
-    this.submitted++;
     if (this.#waiting.length - this.#next >= MOST_WAITING) {
       this.flush();
     } else if (!this.#scheduled && !this.#stalled) {
@@ -124,17 +126,45 @@ export class CommandQueue {
     }
   }
 
-  dispatch(dispatch: Dispatch): void {
-    this.#push({ kind: 'dispatch', dispatch });
+  /** The dispatches of an op at a place in the latest record. */
+  dispatch(dispatches: readonly Dispatch[], op: number, index: number): void {
+    const mark = { sequence: this.submitted, index, op };
+    for (const dispatch of dispatches) this.#push({ kind: 'dispatch', dispatch, mark });
+  }
+
+  /** @throws E_DEVICE without timestamps, E_ARGUMENT while a profile is taken */
+  profile(events: number): Timestamps {
+    if (this.#timestamps !== null)
+      throw new AnnealError(
+        'E_ARGUMENT',
+        'profile: expected no other profile to be taken, received one within another',
+      );
+    this.flush();
+    this.#timestamps = new Timestamps(this.#device, MOST_DISPATCHES, events);
+    return this.#timestamps;
+  }
+
+  endProfile(): DeviceEvents {
+    const timestamps = this.#timestamps;
+    if (timestamps === null) throw new AnnealError('E_ARGUMENT', 'profile: expected a start before');
+    this.#timestamps = null;
+    return timestamps.stop();
+  }
+
+  now(): number {
+    if (this.#timestamps === null) throw new AnnealError('E_ARGUMENT', 'profile: expected a start before');
+    return this.#timestamps.now();
   }
 
   /** `data` is kept until it was copied. */
   write(to: Held, offset: number, data: Uint8Array): void {
+    this.submitted++;
     this.#push({ kind: 'write', to, offset, data });
   }
 
   read(from: Held, offset: number, bytes: number): Promise<ArrayBuffer> {
     return new Promise((resolve, reject) => {
+      this.submitted++;
       this.#push({ kind: 'read', from, offset, bytes, settle: { resolve, reject } });
       this.flush();
     });
@@ -142,6 +172,7 @@ export class CommandQueue {
 
   fence(): Promise<void> {
     return new Promise((resolve, reject) => {
+      this.submitted++;
       this.#push({ kind: 'fence', settle: { resolve, reject } });
       this.flush();
     });
@@ -191,6 +222,8 @@ export class CommandQueue {
     const ops = new Set<OpName>();
     let count = 0;
     let bound: Pipeline | null = null;
+    let marked: Mark | null = null;
+    const timestamps = this.#timestamps;
     for (; this.#next < this.#waiting.length; this.#next++) {
       const command = this.#waiting[this.#next];
       if (command === undefined || command.kind === 'write' || this.#stallOn(command)) break;
@@ -201,6 +234,12 @@ export class CommandQueue {
           if (pipeline.failure !== null) this.fail(pipeline.failure);
           continue;
         }
+        if (timestamps !== null && marked !== command.mark) {
+          pass?.end();
+          pass = timestamps.begin(encoder, command.mark);
+          bound = null;
+        }
+        marked = command.mark;
         pass ??= encoder.beginComputePass({ label: 'anneal' });
         this.#words.set(uniform, (count * UNIFORM_BYTES) / 4);
         if (bound !== pipeline) pass.setPipeline(pipeline.compiled);
@@ -215,6 +254,7 @@ export class CommandQueue {
         pass?.end();
         pass = null;
         bound = null;
+        marked = null;
         const { staging, capacity } = this.#takeStaging(command.bytes);
         encoder.copyBufferToBuffer(command.from.buffer, command.offset, staging, 0, command.bytes);
         reads.push({ staging, capacity, bytes: command.bytes, settle: command.settle });
@@ -223,6 +263,7 @@ export class CommandQueue {
       }
     }
     pass?.end();
+    const collect = timestamps?.resolve(encoder);
     if (count > 0) device.queue.writeBuffer(this.#uniforms.buffer, 0, this.#words, 0, (count * UNIFORM_BYTES) / 4);
     device.queue.submit([encoder.finish()]);
     const scopes = Promise.all([device.popErrorScope(), device.popErrorScope(), device.popErrorScope()]);
@@ -235,18 +276,19 @@ export class CommandQueue {
         this.fail(new AnnealError(code, `${where}: expected ${[...ops].join(', ')} to run: ${error.message}`));
       }
     });
-    void this.#settle(checked, reads, fences);
+    void this.#settle(checked, reads, fences, collect);
   }
 
   async #settle(
     checked: Promise<void>,
     reads: readonly { staging: GPUBuffer; capacity: number; bytes: number; settle: Settle<ArrayBuffer> }[],
     fences: readonly Settle<void>[],
+    collect: (() => Promise<void>) | undefined,
   ): Promise<void> {
     try {
       const mapped = reads.map(({ staging }) => staging.mapAsync(GPUMapMode.READ));
       const done = this.#device.queue.onSubmittedWorkDone();
-      await Promise.all([checked, done, ...mapped]);
+      await Promise.all([checked, done, collect?.(), ...mapped]);
       const failure = reads.length + fences.length > 0 ? this.#takeFailure() : null;
       for (const { staging, capacity, bytes, settle } of reads) {
         const copy = staging.getMappedRange(0, bytes).slice(0);
