@@ -1,0 +1,43 @@
+// Compiles every shader that the case tables reach, for GPUs and for adapters in software, on Dawn's null backend, which runs
+// nothing and so needs no driver. Prints how many calls it made.
+import { create, globals } from 'webgpu';
+import { createWebGpuBackend } from '../../src/backend/webgpu/backend.js';
+import { webGpuKernels } from '../../src/ops/webgpu.js';
+import { readCaseTables } from '../support/case_file.js';
+import { itemBytes } from '../support/compare.js';
+import { kernelText } from '../support/kernel_text.js';
+import { encodeParams, raw } from '../support/raw.js';
+
+Object.assign(globalThis, globals);
+const gpu = create(['backend=null']);
+let calls = 0;
+for (const software of [true, false]) {
+  const adapter = await gpu.requestAdapter();
+  if (adapter === null) throw new Error("expected Dawn's null backend");
+  const { maxStorageBuffersPerShaderStage } = adapter.limits;
+  const device = await adapter.requestDevice({ requiredLimits: { maxStorageBuffersPerShaderStage } });
+  const traits = { software, subgroups: false, f16: false };
+  const backend = createWebGpuBackend({ device, description: 'null', traits }, webGpuKernels, kernelText);
+  for (const info of raw.ops()) {
+    for (const { name, params, in: inputs, out } of readCaseTables().get(info.name)?.cases ?? []) {
+      const handles: number[] = [];
+      const triples = [...inputs, ...out].map((operand) => {
+        if (!operand) return [0, 0, 0];
+        const bytes = operand.n * itemBytes[operand.dtype];
+        const handle = backend.alloc(bytes);
+        handles.push(handle);
+        return [handle, 0, bytes];
+      });
+      backend.block.operands.set(triples.flat());
+      backend.block.params.u32.set(new Uint32Array(encodeParams(info, params).slice().buffer));
+      backend.run(info.id, inputs.length, out.length);
+      for (const handle of handles) backend.free(handle);
+      calls++;
+      await backend.sync().catch((error: unknown) => {
+        throw new Error(`${info.name} '${name}'`, { cause: error });
+      });
+    }
+  }
+  backend.destroy();
+}
+process.stdout.write(String(calls));
