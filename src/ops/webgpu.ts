@@ -1,10 +1,14 @@
 // The ops that run on WebGPU.
 import type { OpName } from '../backend/backend.js';
 import type { WebGpuKernel } from '../backend/webgpu/kernel.js';
+import { depthwiseConv2dKernels } from './depthwise_conv2d/depthwise_conv2d.webgpu.js';
 import { elementwiseKernels } from './elementwise/elementwise.webgpu.js';
 import { pool2dKernels } from './pool2d/pool2d.webgpu.js';
 import { sgemmKernels } from './sgemm/sgemm.webgpu.js';
 
 export const webGpuKernels: Readonly<Partial<Record<OpName, WebGpuKernel>>> = Object.fromEntries(
-  [...elementwiseKernels, ...pool2dKernels, ...sgemmKernels].map((kernel) => [kernel.op, kernel]),
+  [...depthwiseConv2dKernels, ...elementwiseKernels, ...pool2dKernels, ...sgemmKernels].map((kernel) => [
+    kernel.op,
+    kernel,
+  ]),
 );
