@@ -35,8 +35,9 @@ export async function request(name: 'webgpu', options: WebGpuOptions = {}): Prom
   const opened = await openAdapter(options);
   const root = packageRoot();
   const textOf = (path: string): string => readFileSync(join(root, 'kernels', path), 'utf8');
-  addBackend(createWebGpuBackend(opened, webGpuKernels, textOf));
-  return { name, available: true, detail: opened.description };
+  const backend = createWebGpuBackend(opened, webGpuKernels, textOf);
+  addBackend(backend);
+  return { name, available: true, detail: backend.detail };
 }
 
 /** Bytes and buffers on a device, and the tensors that are not disposed. */

@@ -67,6 +67,10 @@ export interface DeviceProfiler {
 
 export interface Backend {
   readonly name: DeviceName;
+  /** For people: what it is. */
+  readonly detail: string;
+  /** A GPU that is a CPU: right, and slow. */
+  readonly software: boolean;
   /** A buffer of at least `bytes` bytes, contents undefined. @throws E_OOM */
   alloc(bytes: number): Handle;
   /**

@@ -22,6 +22,11 @@ export function createCpuBackend(): Backend {
   const plans = new Map<number, readonly PlanOp[]>();
   return {
     name: 'cpu',
+    software: false,
+    get detail() {
+      const { isa, threads } = native.device();
+      return `${isa} kernels, ${threads} threads`;
+    },
     block: { params, operands },
     alloc: native.alloc,
     free: native.free,

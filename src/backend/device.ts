@@ -57,12 +57,16 @@ export interface DeviceInfo {
 
 /** Every device this build knows of, and for each missing one the reason. */
 export function devices(): DeviceInfo[] {
-  try {
-    const { threads, isa } = addon().device();
-    return [{ name: 'cpu', available: true, detail: `${isa} kernels, ${threads} threads` }];
-  } catch (error) {
-    return [{ name: 'cpu', available: false, detail: error instanceof Error ? error.message : String(error) }];
-  }
+  const cpu = (): DeviceInfo => {
+    try {
+      return { name: 'cpu', available: true, detail: backendOf('cpu').detail };
+    } catch (error) {
+      return { name: 'cpu', available: false, detail: error instanceof Error ? error.message : String(error) };
+    }
+  };
+  const webgpu = backends.get('webgpu');
+  const detail = webgpu?.detail ?? "not asked for yet: await device.request('webgpu') opens it, or says why it cannot";
+  return [cpu(), { name: 'webgpu', available: webgpu !== undefined, detail }];
 }
 
 /** The CPU device: threads, the instruction set in use, those compiled in and those this CPU has. */

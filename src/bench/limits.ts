@@ -116,6 +116,14 @@ export interface FmaPeak {
   readonly gflopsAll: number;
 }
 
+/** The multiply-add peak of a device that is not the CPU, by its own shader. */
+export async function devicePeak(loops: LimitLoops, name: string, samples: number): Promise<Record<string, FmaPeak>> {
+  const rates: number[] = [];
+  for (let i = 0; i < samples; i++) rates.push(await loops.sample('fma'));
+  const peak = median(rates);
+  return { [name]: { gflops1: peak, gflopsAll: peak } };
+}
+
 /** The multiply-add peak of every instruction set this CPU has, on one and on all threads. */
 export async function fmaPeaks(loops: LimitLoops, threads: number, samples: number): Promise<Record<string, FmaPeak>> {
   const { isa: used, threads: before, runnable } = cpuInfo();

@@ -8,7 +8,7 @@ import { cacheSizes } from './caches.js';
 import { loadBenchmark, timeCalls } from './calls.js';
 import { type Capture, capture } from './capture.js';
 import { type EventLoopResult, type EventLoopWork, measureEventLoop } from './event_loop.js';
-import { type FmaPeak, fmaPeaks, LimitLog, LimitLoops, loopMs } from './limits.js';
+import { devicePeak, type FmaPeak, fmaPeaks, LimitLog, LimitLoops, loopMs } from './limits.js';
 import { type Measured, measureBetweenLimits, measureKernels, trafficOf } from './measure.js';
 import { type PeerName, type PeerResult, type PeerRun, runPeer } from './peers.js';
 import { type Calls, problemOf } from './problem.js';
@@ -86,7 +86,7 @@ class Run {
     await this.#calls(work, captured, problem, 'call');
     if (problem.captured) await this.#calls(work, captured, problem.captured, 'captured');
     if (isCold(work)) await this.#kernels(work, captured, this.threads, true);
-    if (work.kind !== 'sgemm' || this.threads === 1) return;
+    if (work.kind !== 'sgemm' || this.threads === 1 || this.backend.name !== 'cpu') return;
     if (Math.min(work.m, work.n, work.k) < ONE_THREAD_SIZE) return;
     setThreads(1);
     try {
@@ -213,11 +213,16 @@ function isCold(work: Work): boolean {
   return work.kind === 'sgemm' && Math.max(work.m, work.n, work.k) <= COLD_SIZE;
 }
 
-function limitsOf(log: LimitLog, threads: number, fma: Readonly<Record<string, FmaPeak>>, isa: string): BenchLimits {
+function limitsOf(
+  log: LimitLog,
+  threads: number,
+  fma: Readonly<Record<string, FmaPeak>>,
+  kernels: string,
+): BenchLimits {
   const best = (name: LimitName): number => log.best(name, threads) ?? Number.NaN;
   return {
-    fmaGflops1: Math.max(fma[isa]?.gflops1 ?? 0, log.best('fma', 1) ?? 0),
-    fmaGflopsAll: Math.max(fma[isa]?.gflopsAll ?? 0, best('fma')),
+    fmaGflops1: Math.max(fma[kernels]?.gflops1 ?? 0, log.best('fma', 1) ?? 0),
+    fmaGflopsAll: Math.max(fma[kernels]?.gflopsAll ?? 0, best('fma')),
     triadGBps: best('triad'),
     readGBps: best('read'),
     l1GBps: best('l1'),
@@ -237,16 +242,20 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
   const { works, eventLoop = [], threads: wanted, signal, onProgress, seed = 1, peers = [] } = options;
   const before = cpuInfo().threads;
   if (wanted !== undefined) setThreads(wanted);
-  const { threads, isa } = cpuInfo();
+  const { threads } = cpuInfo();
   const start = performance.now();
   const run = new Run(options, threads, await loadBenchmark());
+  const onCpu = run.backend.name === 'cpu';
+  const kernels = onCpu ? cpuInfo().isa : run.backend.name;
+  const peaks = () =>
+    onCpu ? fmaPeaks(run.loops, threads, LIMIT_SAMPLES) : devicePeak(run.loops, run.backend.name, LIMIT_SAMPLES);
   try {
     const groups = [...new Set(works.map(({ group }) => group))];
     const total = works.length * (1 + peers.length) + eventLoop.length;
     let done = 0;
     const tell = (doing: string): void => onProgress?.({ done, total, doing });
     tell('limits');
-    const first = await fmaPeaks(run.loops, threads, LIMIT_SAMPLES);
+    const first = await peaks();
     await run.sampleLimits();
     for (const name of groups) {
       const group = works.filter((work) => work.group === name);
@@ -278,13 +287,13 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
       done++;
     }
     tell('limits');
-    const last = await fmaPeaks(run.loops, threads, LIMIT_SAMPLES);
+    const last = await peaks();
     const fma = Object.fromEntries(Object.entries(first).map(([name, peak]) => [name, better(peak, last[name])]));
     const machine = {
       cpu: cpus()[0]?.model ?? 'unknown',
       cores: cpus().length,
       threads,
-      isa,
+      isa: onCpu ? kernels : `${kernels} (${run.backend.detail})`,
       memoryGB: Math.round(totalmem() / 2 ** 30),
       os: `${osName()} ${release()}`,
       node: process.version,
@@ -298,7 +307,7 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
     const results = run.results.map((row) => run.withPeers(row));
     const report = {
       machine,
-      limits: limitsOf(run.log, threads, fma, isa),
+      limits: limitsOf(run.log, threads, fma, kernels),
       results,
       ...(turns.length > 0 ? { eventLoop: turns } : {}),
     };

@@ -1,4 +1,5 @@
 // Which works a run measures.
+import type { DeviceName } from '../backend/backend.js';
 import { AnnealError } from '../errors.js';
 import { type EventLoopWork, eventLoopWorks } from './event_loop.js';
 import { type Work, works } from './works.js';
@@ -17,18 +18,29 @@ export interface Selection {
   readonly eventLoop: readonly EventLoopWork[];
 }
 
+/** What a GPU that is a CPU gets through in some minutes. */
+const few = ['sgemm_nn_512', 'sgemm_nn_1024', 'conv3x3_c64_56', 'sgd_ema_11m', 'train_cnn_b16', 'train_mlp_b32'];
+
+export interface SelectOptions {
+  /** Training beside a server is measured on the CPU only: what blocks JavaScript there are the kernels. */
+  readonly device?: DeviceName;
+  /** Only some of them where `only` names none. */
+  readonly few?: boolean;
+}
+
 /**
  * The works whose name or group matches one of the comma-separated pieces, each a substring or a regular expression; all
  * of them without any. @throws E_ARGUMENT when nothing matches
  */
-export function select(only?: string): Selection {
-  const pieces = (only ?? '').split(',').flatMap((piece) => piece.trim() || []);
+export function select(only?: string, { device = 'cpu', few: some = false }: SelectOptions = {}): Selection {
+  const named = (only ?? '').split(',').flatMap((piece) => piece.trim() || []);
+  const pieces = named.length === 0 && some ? few : named;
   const matchers = pieces.map(matcher);
   const chosen = <W extends { readonly work: string; readonly group: string }>(all: readonly W[]): readonly W[] => {
     if (pieces.length === 0) return all;
     return all.filter(({ work, group }) => matchers.some((matches) => matches(work) || matches(group)));
   };
-  const selection = { works: chosen(works), eventLoop: chosen(eventLoopWorks) };
+  const selection = { works: chosen(works), eventLoop: device === 'cpu' ? chosen(eventLoopWorks) : [] };
   if (selection.works.length + selection.eventLoop.length > 0) return selection;
   const groups = [...new Set([...works, ...eventLoopWorks].map(({ group }) => group))].join(', ');
   throw new AnnealError(

@@ -1,6 +1,6 @@
 // Holds a kernel's result against the reference kernels of the addon before it is timed. A wrong result is not worth a time.
 import type { Backend, OpName } from '../backend/backend.js';
-import { cpuInfo, setInstructionSet } from '../backend/device.js';
+import { backendOf, cpuInfo, setInstructionSet } from '../backend/device.js';
 import { bounds, growth, sizesOf, termsOf, withChanges } from './bounds.js';
 import { type OpCall, type OperandRef, runCall } from './capture.js';
 import { type Part, partsOf, take } from './parts.js';
@@ -29,14 +29,14 @@ async function download(backend: Backend, refs: readonly (OperandRef | null)[]):
   return Promise.all(refs.map(read));
 }
 
-/** What the reference kernels make of these operands; `outputs` is what outputs hold before. */
+/** What the reference kernels, on the CPU, make of these operands; `outputs` is what outputs hold before. */
 export async function referenceOf(
-  backend: Backend,
   op: OpName,
   params: Uint8Array,
   inputs: HostOperands,
   outputs: HostOperands,
 ): Promise<HostOperands> {
+  const backend = backendOf('cpu');
   const { isa } = cpuInfo();
   const placed: (OperandRef | null)[] = [];
   const place = (list: HostOperands): (OperandRef | null)[] =>
@@ -99,7 +99,6 @@ function worstOf(
  * nothing is.
  */
 export async function findError(
-  backend: Backend,
   { op, params }: Pick<OpCall, 'op' | 'params'>,
   inputs: HostOperands,
   before: HostOperands,
@@ -114,11 +113,10 @@ export async function findError(
     const cut = (list: HostOperands, slices: Part['inputs']): HostOperands =>
       list.map((items, i) => items && take(items, slices[i] ?? []));
     const [ins, outs] = [cut(inputs, part.inputs), cut(before, part.outputs)];
-    const expected = await referenceOf(backend, op, withChanges(op, params, part.changes), ins, outs);
+    const expected = await referenceOf(op, withChanges(op, params, part.changes), ins, outs);
     const sums =
       bound === 'bilinear'
         ? await referenceOf(
-            backend,
             op,
             withChanges(op, params, { ...part.changes, activation: 0 }), // it would hide the magnitude
             ins.map(magnitude),
@@ -155,5 +153,5 @@ export async function verifyCall(backend: Backend, call: OpCall): Promise<string
   }
   const [ins, before] = [await download(backend, inputs), await download(backend, outputs)];
   runCall(backend, call);
-  return findError(backend, call, ins, before, await download(backend, outputs));
+  return findError(call, ins, before, await download(backend, outputs));
 }

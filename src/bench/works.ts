@@ -296,6 +296,7 @@ const optimizers = (['sgd', 'adamw'] as const).map(
 const training = (
   [
     ['cnn', 128],
+    ['cnn', 16],
     ['mlp', 32],
     ['mlp', 1],
   ] as const

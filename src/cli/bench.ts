@@ -1,6 +1,5 @@
 // `anneal bench`: throughput as a share of the machine's own limit, with peers in the same run.
 
-import { setDevice } from '../backend/device.js';
 import { compareReports } from '../bench/compare.js';
 import { eventLoopWorks } from '../bench/event_loop.js';
 import { writeBenchPage } from '../bench/html.js';
@@ -19,11 +18,12 @@ import {
   limitLines,
   markdownTable,
 } from './bench_table.js';
+import { type DeviceOptions, useDevice } from './device.js';
 import { WorkProgress } from './work_progress.js';
 
-export interface BenchCommandOptions {
+export interface BenchCommandOptions extends DeviceOptions {
   readonly only?: string;
-  readonly device: 'auto' | 'cpu';
+  readonly full: boolean;
   readonly threads?: number;
   readonly peers?: readonly PeerName[];
   readonly seed: number;
@@ -60,9 +60,9 @@ export async function bench(options: BenchCommandOptions): Promise<number> {
     list();
     return 0;
   }
-  const chosen = select(options.only);
   const old = options.compare === undefined ? null : await readReport(options.compare);
-  setDevice(options.device);
+  const { name, software } = await useDevice(options);
+  const chosen = select(options.only, { device: name, few: software && !options.full });
   const controller = new AbortController();
   const onInterrupt = (): void => {
     // A second Ctrl-C ends the process at once, as without this handler.

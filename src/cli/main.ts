@@ -6,6 +6,7 @@ import { devices } from '../backend/device.js';
 import { AnnealError } from '../errors.js';
 import { DEFAULT_EVENTS } from '../profile/session.js';
 import { bench, peersOf } from './bench.js';
+import { withDevice } from './device.js';
 import { profileScript } from './profile.js';
 import { quickstart } from './quickstart.js';
 
@@ -26,15 +27,12 @@ const program = new Command('anneal')
   .description('Train neural networks in Node.js.')
   .enablePositionalOptions();
 
-program
-  .command('quickstart')
+withDevice(program.command('quickstart'), 'where to train')
   .description('train a small net on the full MNIST')
   .addOption(new Option('--net <name>', 'a conv net or a perceptron').choices(['cnn', 'mlp']).default('cnn'))
   .option('--epochs <count>', 'epochs', integer(1), 3)
   .option('--seed <number>', 'seed of weights and shuffling', integer(0), 1)
   .option('--batch-size <count>', 'images a step', integer(1), 128)
-  .addOption(new Option('--device <name>', 'where to train').choices(['auto', 'cpu', 'webgpu']).default('auto'))
-  .option('--allow-software', 'take a WebGPU adapter that is a CPU, slower than --device cpu', false)
   .option('--threads <count>', 'CPU threads (default: one a core)', integer(1))
   .option('--out <folder>', 'where the checkpoint and the report go', 'runs/quickstart')
   .action(async (options) => {
@@ -49,11 +47,10 @@ function peers(text: string): ReturnType<typeof peersOf> {
   }
 }
 
-program
-  .command('bench')
+withDevice(program.command('bench'), 'what to measure')
   .description("throughput of every kernel as a share of this machine's own limit, beside peers")
   .option('--only <patterns>', 'works or groups: substrings or regular expressions, comma-separated')
-  .addOption(new Option('--device <name>', 'what to measure').choices(['auto', 'cpu']).default('auto'))
+  .option('--full', 'all works on a software adapter too, where few are measured unless --only says which', false)
   .option('--threads <count>', "CPU threads, ours and the peers' (default: one a core)", integer(1))
   .option('--peers <names>', 'who runs beside us, comma-separated', peers)
   .option('--seed <number>', 'seed of all operands', integer(0), 1)

@@ -2,9 +2,8 @@
 import { mkdir } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join, relative, resolve } from 'node:path';
-import { cpuInfo, defaultDevice, setDevice, setThreads } from '../backend/device.js';
+import { backendOf, cpuInfo, defaultDevice, setThreads } from '../backend/device.js';
 import { mnist } from '../data/index.js';
-import { request } from '../device.js';
 import { writeCheckpoint } from '../io/checkpoint.js';
 import type { JsonValue } from '../io/json.js';
 import * as nn from '../nn/index.js';
@@ -14,15 +13,13 @@ import type { EpochRecord, StepRecord, UpdateRatioRecord } from '../report/run_r
 import * as schedule from '../schedule/index.js';
 import type { EpochEvent, FitResult, StepEvent } from '../train/index.js';
 import * as train from '../train/index.js';
+import { type DeviceOptions, useDevice } from './device.js';
 import { TrainingProgress } from './progress.js';
 
-export interface QuickstartOptions {
+export interface QuickstartOptions extends DeviceOptions {
   readonly epochs: number;
   readonly seed: number;
   readonly batchSize: number;
-  readonly device: 'auto' | 'cpu' | 'webgpu';
-  /** A WebGPU adapter that is a CPU will do. */
-  readonly allowSoftware: boolean;
   readonly net: 'cnn' | 'mlp';
   readonly threads?: number;
   readonly out: string;
@@ -76,20 +73,11 @@ function netOf(kind: QuickstartOptions['net']): nn.Sequential {
   return nn.models.lenet({ filters: [32, 64], padding: 'same', hidden: [256] });
 }
 
-/** Makes the device the one to train on, and says what it is. */
-async function useDevice({ device, allowSoftware, threads }: QuickstartOptions): Promise<string> {
-  if (threads !== undefined) setThreads(threads);
-  const opened = device === 'webgpu' ? await request('webgpu', { allowSoftware }) : null;
-  setDevice(device);
-  if (opened !== null) return opened.detail;
-  const info = cpuInfo();
-  return `${info.isa} kernels, ${info.threads} threads`;
-}
-
 /** Trains and gives the exit code: 0, or 130 when interrupted. */
 export async function quickstart(options: QuickstartOptions): Promise<number> {
-  const detail = await useDevice(options);
-  console.log(`Device ${defaultDevice()}: ${detail}. Seed ${options.seed}.`);
+  if (options.threads !== undefined) setThreads(options.threads);
+  const { name, detail } = await useDevice(options);
+  console.log(`Device ${name}: ${detail}. Seed ${options.seed}.`);
 
   const { train: trainSet, test } = await mnist();
   const data = trainSet.shuffle().batch(options.batchSize);
@@ -180,11 +168,12 @@ async function save(
     },
   });
   const report = join(out, 'report.html');
-  const { isa, threads } = cpuInfo();
+  const { threads } = cpuInfo();
+  const kernels = backendOf(defaultDevice()).detail;
   await writeHtmlReport(report, {
     title: 'MNIST quickstart',
     config,
-    machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, threads, kernels: isa, node: process.version },
+    machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, threads, kernels, node: process.version },
     steps: recorder.steps,
     epochs: recorder.epochs,
     updateRatios: recorder.updateRatios,

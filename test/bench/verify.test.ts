@@ -135,13 +135,13 @@ for (const [name, change] of errors) {
         for (const call of calls) {
           const ins = await read(call.inputs);
           const before = await read(call.outputs);
-          const right = await referenceOf(backend, call.op, call.params, ins, before);
-          assert.equal(await findError(backend, call, ins, before, right), null);
+          const right = await referenceOf(call.op, call.params, ins, before);
+          assert.equal(await findError(call, ins, before, right), null);
           for (const [o, items] of right.entries()) {
             if (items === null) continue;
             const wrong = planted(right, o, change);
             if (wrong[o]?.every((bits, i) => bits === items[i])) continue; // it was that before
-            assert.match((await findError(backend, call, ins, before, wrong)) ?? 'nothing', /^\w+: 1 of \d+ elements/);
+            assert.match((await findError(call, ins, before, wrong)) ?? 'nothing', /^\w+: 1 of \d+ elements/);
           }
         }
       });
@@ -161,14 +161,14 @@ test('parts of a large call: the reference gives for each what it gives for the 
       for (const { op, params, inputs, outputs } of calls) {
         const ins = await read(inputs);
         const before = await read(outputs);
-        const all = await referenceOf(backend, op, params, ins, before);
+        const all = await referenceOf(op, params, ins, before);
         const parts = partsOf(op, sizesOf(op, params), { budget: 2000, large: 0 });
         assert.equal(parts.length, 2, op);
         for (const { name, changes, inputs: inCuts, outputs: outCuts } of parts) {
           const cut = (list: HostOperands, slices: typeof inCuts): HostOperands =>
             list.map((items, i) => items && take(items, slices[i] ?? []));
           const changed = withChanges(op, params, changes);
-          const part = await referenceOf(backend, op, changed, cut(ins, inCuts), cut(before, outCuts));
+          const part = await referenceOf(op, changed, cut(ins, inCuts), cut(before, outCuts));
           assert.deepEqual(part, cut(all, outCuts), `${op}, ${name}`);
           assert.ok((part[0]?.length ?? 0) < (all[0]?.length ?? 0), `${op}, ${name}: less than the whole`);
         }
@@ -234,7 +234,14 @@ test('the command fails with it', async () => {
   console.log = (): void => undefined;
   console.error = (line: string): number => said.push(line);
   try {
-    const options = { only: '^elementwise_relu_8m$', device: 'cpu', seed: 1, budget: 1 } as const;
+    const options = {
+      only: '^elementwise_relu_8m$',
+      device: 'cpu',
+      allowSoftware: false,
+      full: false,
+      seed: 1,
+      budget: 1,
+    } as const;
     assert.equal(await withWrongUnary(() => bench(options)), 1);
   } finally {
     Object.assign(console, { log, error });

@@ -17,7 +17,7 @@ for (const software of [true, false]) {
   const { maxStorageBuffersPerShaderStage } = adapter.limits;
   const device = await adapter.requestDevice({ requiredLimits: { maxStorageBuffersPerShaderStage } });
   const traits = { software, subgroups: false, f16: false };
-  const backend = createWebGpuBackend({ device, description: 'null', traits }, webGpuKernels, kernelText);
+  const backend = createWebGpuBackend({ device, description: 'null', software, traits }, webGpuKernels, kernelText);
   for (const info of raw.ops()) {
     for (const { name, params, in: inputs, out } of readCaseTables().get(info.name)?.cases ?? []) {
       const handles: number[] = [];

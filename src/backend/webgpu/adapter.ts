@@ -13,6 +13,7 @@ export interface OpenedAdapter {
   readonly device: GPUDevice;
   /** For people: name and driver. */
   readonly description: string;
+  readonly software: boolean;
   readonly traits: AdapterTraits;
 }
 
@@ -83,6 +84,7 @@ export async function openAdapter({ allowSoftware, powerPreference }: WebGpuOpti
   return {
     device,
     description,
+    software,
     traits: {
       // For tests, whose adapters are all in software: the variants for GPUs on them.
       software: software && process.env.ANNEAL_WEBGPU_VARIANTS !== 'gpu',
