@@ -4,6 +4,7 @@
  *   import { data, nn, optim, schedule, train } from 'anneal';
  */
 import './ops/methods.js';
+import { recordByEnvironment } from './compare/recording.js';
 import { profileByEnvironment } from './profile/environment.js';
 
 export * as autograd from './autograd/index.js';
@@ -34,3 +35,4 @@ export { Tensor, type TensorOptions, tensor } from './tensor/tensor.js';
 export * as train from './train/index.js';
 
 profileByEnvironment();
+recordByEnvironment();

@@ -14,6 +14,16 @@ const inPlace: ReadonlySet<OpName> = new Set(['batch_norm', 'sgd_momentum_ema', 
 const UNIT_ROUNDOFF = 2 ** -24;
 const BILINEAR = 4;
 
+/** The bilinear bound's factor of the magnitudes, for a call with operands of such bytes. */
+export function roundingOf(
+  op: OpName,
+  params: Uint8Array,
+  inputs: readonly number[],
+  outputs: readonly number[],
+): number {
+  return BILINEAR * (Math.sqrt(termsOf(op, params, inputs, outputs)) + 4) * UNIT_ROUNDOFF;
+}
+
 const whole: Part = { name: 'all', changes: {}, inputs: [], outputs: [] };
 
 function upload(backend: Backend, items: Uint32Array | null): OperandRef | null {
@@ -62,17 +72,17 @@ const floats = (items: Uint32Array): Float32Array => new Float32Array(items.buff
 const magnitude = (items: Uint32Array | null): Uint32Array | null => items?.map((bits) => bits & 0x7fffffff) ?? null;
 
 /** |actual - expected| may be up to absolute + relative |scale|, element by element. */
-interface Tolerance {
+export interface Tolerance {
   readonly absolute: number;
   readonly relative: number;
   readonly scale: Float32Array;
 }
 
-const toleranceAt = ({ absolute, relative, scale }: Tolerance, i: number): number =>
+export const toleranceAt = ({ absolute, relative, scale }: Tolerance, i: number): number =>
   absolute + relative * Math.abs(scale[i] ?? Number.NaN);
 
 /** The element that is farthest beyond its tolerance; null if none is. NaN in either place is beyond, unless expected. */
-function worstOf(
+export function worstOf(
   actual: Float32Array,
   expected: Float32Array,
   tolerance: Tolerance,
@@ -107,7 +117,7 @@ export async function findError(
   const sizes = sizesOf(op, params);
   const bound = bounds[op];
   const bytes = (list: HostOperands): number[] => list.map((items) => items?.byteLength ?? 0);
-  const rounding = BILINEAR * (Math.sqrt(termsOf(op, params, bytes(inputs), bytes(before))) + 4) * UNIT_ROUNDOFF;
+  const rounding = roundingOf(op, params, bytes(inputs), bytes(before));
   const parts = partsOf(op, sizes);
   for (const part of parts.length === 0 ? [whole] : parts) {
     const cut = (list: HostOperands, slices: Part['inputs']): HostOperands =>

@@ -3,9 +3,11 @@
 import { createRequire } from 'node:module';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { devices } from '../backend/device.js';
+import { request } from '../device.js';
 import { AnnealError } from '../errors.js';
 import { DEFAULT_EVENTS } from '../profile/session.js';
 import { bench, peersOf } from './bench.js';
+import { compareScript } from './compare.js';
 import { withDevice } from './device.js';
 import { profileScript } from './profile.js';
 import { quickstart } from './quickstart.js';
@@ -65,6 +67,20 @@ withDevice(program.command('bench'), 'what to measure')
   });
 
 program
+  .command('compare')
+  .description('find the first op of a script that two devices disagree on')
+  .argument('<script>', 'what node runs, on the CPU; or a recording that an earlier comparison kept')
+  .argument('[args...]', "the script's own arguments")
+  .option('--devices <two>', 'cpu, cpu:avx2 (an instruction set), cpu:3 (threads) or webgpu', 'cpu,webgpu')
+  .option('--ops <count>', 'ops that are compared, from the first on', integer(1), 2000)
+  .option('--op <index>', 'only this op of a recording', integer(0))
+  .option('--out <file>', 'where the recording is kept when they disagree', 'compare.ops')
+  .passThroughOptions()
+  .action(async (script, args, options) => {
+    process.exitCode = await compareScript(script, args, options);
+  });
+
+program
   .command('profile')
   .description('run a script and see where its time goes: a trace of JavaScript, queue and threads, and a table')
   .argument('<script>', 'what node runs; options of this command go before it')
@@ -81,10 +97,16 @@ program
 program
   .command('doctor')
   .description('list the devices, and for each missing one the reason')
-  .action(() => {
-    for (const { name, available, detail } of devices())
+  .action(async () => {
+    const webgpu = await request('webgpu', { allowSoftware: true }).catch((error: unknown) => ({
+      name: 'webgpu',
+      available: false,
+      detail: error instanceof Error ? error.message : String(error),
+    }));
+    const all = [...devices().filter(({ name }) => name !== 'webgpu'), webgpu];
+    for (const { name, available, detail } of all)
       console.log(`${name.padEnd(8)} ${available ? 'ok     ' : 'missing'}  ${detail}`);
-    if (!devices().some(({ available }) => available)) process.exitCode = 1;
+    if (!all.some(({ available }) => available)) process.exitCode = 1;
   });
 
 try {
