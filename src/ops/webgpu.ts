@@ -4,11 +4,17 @@ import type { WebGpuKernel } from '../backend/webgpu/kernel.js';
 import { depthwiseConv2dKernels } from './depthwise_conv2d/depthwise_conv2d.webgpu.js';
 import { elementwiseKernels } from './elementwise/elementwise.webgpu.js';
 import { pool2dKernels } from './pool2d/pool2d.webgpu.js';
+import { randomKernels } from './random/random.webgpu.js';
 import { sgdMomentumEmaKernels } from './sgd_momentum_ema/sgd_momentum_ema.webgpu.js';
 import { sgemmKernels } from './sgemm/sgemm.webgpu.js';
 
 export const webGpuKernels: Readonly<Partial<Record<OpName, WebGpuKernel>>> = Object.fromEntries(
-  [...depthwiseConv2dKernels, ...elementwiseKernels, ...pool2dKernels, ...sgemmKernels, ...sgdMomentumEmaKernels].map(
-    (kernel) => [kernel.op, kernel],
-  ),
+  [
+    ...depthwiseConv2dKernels,
+    ...elementwiseKernels,
+    ...pool2dKernels,
+    ...randomKernels,
+    ...sgemmKernels,
+    ...sgdMomentumEmaKernels,
+  ].map((kernel) => [kernel.op, kernel]),
 );

@@ -20,7 +20,7 @@ export interface ShaderShape {
 }
 
 /** Words that WGSL keeps for itself, as far as parameters are called so. */
-const reserved = new Set(['from']);
+const reserved = new Set(['from', 'std']);
 const fieldName = (name: string): string => (reserved.has(name) ? `${name}_` : name);
 
 const wgslType = (type: ElementType): 'f32' | 'i32' | 'u32' => (type === 'u8' ? 'u32' : type);
