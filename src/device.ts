@@ -5,11 +5,13 @@ import type { DeviceName, MemoryInfo } from './backend/backend.js';
 import { addBackend, backendOf, type DeviceInfo, defaultDevice } from './backend/device.js';
 import { openAdapter, type WebGpuOptions } from './backend/webgpu/adapter.js';
 import { createWebGpuBackend } from './backend/webgpu/backend.js';
+import { tune } from './backend/webgpu/tuning.js';
 import { AnnealError } from './errors.js';
 import { webGpuKernels } from './ops/webgpu.js';
 import { packageRoot } from './package_root.js';
 import { liveTensors } from './tensor/tensor.js';
 import { type Leak, Tracker, tracking } from './tensor/tracker.js';
+import { version } from './version.js';
 
 export type { DeviceName, MemoryInfo } from './backend/backend.js';
 export {
@@ -26,7 +28,8 @@ export type { WebGpuOptions } from './backend/webgpu/adapter.js';
 export type { Leak } from './tensor/tracker.js';
 
 /**
- * Opens the WebGPU device: tensors can be made on 'webgpu' from then on. Again, it opens another one, as after a loss; tensors
+ * Opens the WebGPU device: tensors can be made on 'webgpu' from then on. The first time an adapter is used, the variants of its
+ * kernels are timed, and what was found is kept in `ANNEAL_CACHE_DIR` (the user's cache folder unless set). Again, it opens another one, as after a loss; tensors
  * of an earlier one cannot be mixed with its own.
  * @throws E_DEVICE with the reason: no driver, no npm package "webgpu", or only an adapter in software
  */
@@ -36,6 +39,8 @@ export async function request(name: 'webgpu', options: WebGpuOptions = {}): Prom
   const root = packageRoot();
   const textOf = (path: string): string => readFileSync(join(root, 'kernels', path), 'utf8');
   const backend = createWebGpuBackend(opened, webGpuKernels, textOf);
+  // Told which variants to take, as by tests, it keeps to them.
+  if (process.env.ANNEAL_WEBGPU_VARIANTS === undefined) await tune(backend, webGpuKernels, version);
   addBackend(backend);
   return { name, available: true, detail: backend.detail };
 }

@@ -1,9 +1,9 @@
 // A run of the benchmark: group by group, ours, then each peer in a process of its own.
-import { readFileSync } from 'node:fs';
 import { cpus, type as osName, release, totalmem } from 'node:os';
 import type { Backend } from '../backend/backend.js';
 import { backendOf, cpuInfo, defaultDevice, setThreads } from '../backend/device.js';
 import { AnnealError } from '../errors.js';
+import { version } from '../version.js';
 import { cacheSizes } from './caches.js';
 import { loadBenchmark, timeCalls } from './calls.js';
 import { type Capture, capture } from './capture.js';
@@ -324,7 +324,3 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
 function better(a: FmaPeak, b: FmaPeak = a): FmaPeak {
   return { gflops1: Math.max(a.gflops1, b.gflops1), gflopsAll: Math.max(a.gflopsAll, b.gflopsAll) };
 }
-
-const { version }: { version: string } = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-);

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 // The `anneal` command.
-import { createRequire } from 'node:module';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { devices } from '../backend/device.js';
 import { request } from '../device.js';
 import { AnnealError } from '../errors.js';
 import { DEFAULT_EVENTS } from '../profile/session.js';
+import { version } from '../version.js';
 import { bench, peersOf } from './bench.js';
 import { compareScript } from './compare.js';
 import { withDevice } from './device.js';
@@ -21,8 +21,6 @@ function integer(minimum: number): (text: string) => number {
     return value;
   };
 }
-
-const { version }: { version: string } = createRequire(import.meta.url)('../../package.json');
 
 const program = new Command('anneal')
   .version(version)

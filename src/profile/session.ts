@@ -1,10 +1,10 @@
 // A profile while it is taken. Nothing in the path of an op looks whether one is: the backend's functions are replaced by
 // ones that watch, and put back at the end. Which thread ran what when is kept by the addon (native/core/profile.h).
-import { readFileSync } from 'node:fs';
 import type { Backend } from '../backend/backend.js';
 import { backendOf, cpuInfo, defaultDevice } from '../backend/device.js';
 import { type Tracer, tracing } from '../backend/tracing.js';
 import { AnnealError } from '../errors.js';
+import { version } from '../version.js';
 import { CallLog } from './call_log.js';
 import type { ProfileRecording, SpanColumns } from './recording.js';
 
@@ -13,10 +13,6 @@ export const DEFAULT_EVENTS = 2 ** 18;
 const MAX_EVENTS = 2 ** 26;
 
 const CLOCK_READINGS = 20;
-
-const { version }: { version: string } = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-);
 
 /** What JavaScript did, or waited for. */
 class SpanLog {

@@ -56,11 +56,19 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 const samePlace = (a: Place | null | undefined, b: Place | null): boolean =>
   a === b || (a != null && b != null && a.held.id === b.held.id && a.offset === b.offset && a.bytes === b.bytes);
 
+export interface WebGpuBackend extends Backend {
+  readonly lost: AnnealError | null;
+  /** The variant that an op takes for shapes of a class, from now on. */
+  choose(op: OpName, shapeClass: string, variant: string): void;
+  /** Gives the adapter's memory back at once; what is pending rejects. */
+  destroy(): void;
+}
+
 export function createWebGpuBackend(
   { device, description, software, traits }: OpenedAdapter,
   kernels: Readonly<Partial<Record<OpName, WebGpuKernel>>>,
   textOf: (path: string) => string,
-): Backend & { readonly lost: AnnealError | null; destroy(): void } {
+): WebGpuBackend {
   const native = addon();
   const call = createCallBlock();
   const pipelines = new Pipelines(device, textOf);
@@ -72,6 +80,7 @@ export function createWebGpuBackend(
   const queue = new CommandQueue(device, pipelines, 0);
   const plans = new Map<number, HeldPlan>();
   let nextPlan = 1;
+  const chosen = new Map<string, string>();
 
   const kernelOf = (op: OpName): WebGpuKernel => {
     const kernel = kernels[op];
@@ -89,9 +98,10 @@ export function createWebGpuBackend(
     return { held, offset, bytes };
   }
 
-  /** The contract's check. @throws what it refuses */
+  /** The contract's check. The block's operands are afterwards what they were. @throws what it refuses */
   function check(op: OpName, params: Uint8Array, places: readonly (Place | null)[], nIn: number): void {
     call.bytes.set(params);
+    const before = call.operands.slice(0, 3 * places.length);
     places.forEach((place, i) => {
       call.operands[3 * i] = place?.held.id ?? 0;
       call.operands[3 * i + 1] = place?.offset ?? 0;
@@ -100,7 +110,11 @@ export function createWebGpuBackend(
     call.head[0] = opNames.indexOf(op);
     call.head[1] = nIn;
     call.head[2] = places.length - nIn;
-    native.checkCall();
+    try {
+      native.checkCall();
+    } finally {
+      call.operands.set(before);
+    }
   }
 
   function prepare(op: OpName, params: Uint8Array, places: readonly (Place | null)[], nIn: number): Prepared {
@@ -108,6 +122,7 @@ export function createWebGpuBackend(
     const decoded = kernel.struct.decode(params);
     const types = kernel.types?.(decoded) ?? {};
     const names = [...kernel.inputs, ...kernel.outputs];
+    const { variants } = kernel;
     const placed: Placed[] = [];
     const absent: { name: string; type: ElementType }[] = [];
     let aligned = true;
@@ -128,6 +143,9 @@ export function createWebGpuBackend(
     const described: KernelCall<typeof decoded> = {
       params: decoded,
       adapter: traits,
+      variant: variants
+        ? (chosen.get(`${op} ${variants.classOf(decoded)}`) ?? (traits.software ? variants.software : variants.gpu))
+        : '',
       aligned,
       has: (name) => placed.some((each) => each.name === name),
     };
@@ -239,6 +257,9 @@ export function createWebGpuBackend(
     block: { params: call.params, operands: call.operands },
     get lost() {
       return queue.lost;
+    },
+    choose(op, shapeClass, variant) {
+      chosen.set(`${op} ${shapeClass}`, variant);
     },
     destroy: () => device.destroy(),
     alloc(bytes) {

@@ -1,6 +1,6 @@
 // How an op runs on WebGPU: what a room's WGSL text is called with. The text never names a binding: it reads and writes operands through functions that `shader.ts` writes for it.
 import type { OpName } from '../backend.js';
-import type { DecodedValues, FieldSpec, ParamStruct } from '../params.js';
+import type { DecodedValues, FieldSpec, FieldValues, ParamStruct } from '../params.js';
 
 /** What an element is in the WGSL text. `u8` elements are u32 there. */
 export type ElementType = 'f32' | 'i32' | 'u32' | 'u8';
@@ -13,6 +13,8 @@ export interface KernelCall<P> {
   /** Whether every operand starts on a boundary of four elements, as `vectors` takes. */
   readonly aligned: boolean;
   readonly adapter: AdapterTraits;
+  /** The one of the kernel's variants to launch; empty where it has none. */
+  readonly variant: string;
 }
 
 /** What the choice among variants may depend on. */
@@ -38,6 +40,23 @@ export interface Launch {
 /** Memory for one call, shared by its launches: elements of f32 by name; with 0 it is absent, as an operand may be. */
 export type ScratchSizes = Readonly<Record<string, number>>;
 
+/** Ways to compute the same that differ in speed: which is the fastest is measured once for each adapter (tuning.ts). */
+export interface Variants<F extends Record<string, FieldSpec>> {
+  readonly names: readonly string[];
+  /** What is taken before anything was measured. */
+  readonly gpu: string;
+  readonly software: string;
+  /** Shapes of one class take the same variant. */
+  classOf(params: DecodedValues<F>): string;
+  /** A call of each class to time: parameters, and elements of f32 of each operand. */
+  readonly samples: Readonly<
+    Record<
+      string,
+      { readonly params: FieldValues<F>; readonly inputs: readonly number[]; readonly outputs: readonly number[] }
+    >
+  >;
+}
+
 export interface WebGpuKernel<F extends Record<string, FieldSpec> = Record<string, FieldSpec>> {
   readonly op: OpName;
   readonly struct: ParamStruct<F>;
@@ -46,6 +65,7 @@ export interface WebGpuKernel<F extends Record<string, FieldSpec> = Record<strin
   /** Names of the operands in the text, in the order of the contract. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  readonly variants?: Variants<F>;
   /** f32 where nothing else is said. */
   types?(params: DecodedValues<F>): Readonly<Record<string, ElementType>>;
   launches(call: KernelCall<DecodedValues<F>>): readonly Launch[];

@@ -15,11 +15,21 @@ const TILED = { rows: 64, columns: 64 };
 /** Rows of C from which it pays to bring B into rows of fours first. */
 const WORTH_PACKING = 16;
 
+/** Rows or columns up to which a product is thin: a tile of 64 is half empty. */
+const THIN = 32;
+
+const sampleOf = (m: number, n: number, k: number) => ({
+  params: { batch: 1, m, n, k },
+  inputs: [m * k, k * n],
+  outputs: [m * n],
+});
+
 type Call = KernelCall<DecodedOf<typeof sgemmParams>>;
 
 const isEven = ({ params: { n, transB, strideB }, aligned }: Call): boolean =>
   aligned && n % 4 === 0 && strideB % 4 === 0 && transB === 0;
-const isPacked = (call: Call): boolean => call.adapter.software && !isEven(call) && call.params.m >= WORTH_PACKING;
+const isPacked = (call: Call): boolean =>
+  call.variant === 'registers' && !isEven(call) && call.params.m >= WORTH_PACKING;
 const packedRow = (n: number): number => Math.ceil(n / 4) * 4;
 
 export const sgemmKernels: readonly WebGpuKernel[] = [
@@ -29,6 +39,13 @@ export const sgemmKernels: readonly WebGpuKernel[] = [
     texts: ['sgemm/sgemm.wgsl'],
     inputs: ['a', 'b', 'bias'],
     outputs: ['c'],
+    variants: {
+      names: ['registers', 'tiled'],
+      gpu: 'tiled',
+      software: 'registers',
+      classOf: ({ m, n }) => (Math.min(m, n) <= THIN ? 'thin' : 'square'),
+      samples: { square: sampleOf(384, 384, 384), thin: sampleOf(THIN, 256, 768) },
+    },
     launches(call) {
       const { batch, m, n, k, transA, transB } = call.params;
       if (batch * m * n === 0) return [];
@@ -42,7 +59,7 @@ export const sgemmKernels: readonly WebGpuKernel[] = [
         Math.ceil(m / rows),
         batch,
       ];
-      if (!call.adapter.software) return [{ entry: 'tiled', groups: groupsOf(TILED), ...shared }];
+      if (call.variant === 'tiled') return [{ entry: 'tiled', groups: groupsOf(TILED), ...shared }];
       const product = { entry: 'registers', groups: groupsOf(REGISTERS), ...shared };
       if (!packed) return [product];
       return [{ entry: 'pack_b', groups: groupsFor((batch * k * packedRow(n)) / 4, 64), ...shared }, product];

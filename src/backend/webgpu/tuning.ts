@@ -1,0 +1,109 @@
+// Which variant of a kernel is the fastest on this adapter: timed when the adapter is used for the first time, and kept in a file, so
+// that all later processes choose the same.
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { OpName } from '../backend.js';
+import type { WebGpuBackend } from './backend.js';
+import type { WebGpuKernel } from './kernel.js';
+
+/** By op and class of shapes: the variant, and the milliseconds of each. */
+export type Choices = Readonly<
+  Record<string, { readonly variant: string; readonly milliseconds: Readonly<Record<string, number>> }>
+>;
+
+const SAMPLES = 5;
+
+/** Where choices are kept: `ANNEAL_CACHE_DIR`, else the user's cache folder. */
+export function cacheFolder(): string {
+  const { ANNEAL_CACHE_DIR, XDG_CACHE_HOME } = process.env;
+  return ANNEAL_CACHE_DIR || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'anneal');
+}
+
+/** A file for each adapter, driver and version of ours, and for each set of variants there is to choose from. */
+function fileOf(description: string, version: string, kernels: readonly WebGpuKernel[]): string {
+  const choices = kernels.map(({ op, variants }) => [op, variants?.names, variants?.samples]);
+  const key = JSON.stringify([description, version, choices]);
+  return join(cacheFolder(), `webgpu-${createHash('sha256').update(key).digest('hex').slice(0, 16)}.json`);
+}
+
+/** The median seconds of one sample call with each variant. */
+async function timeVariants(
+  backend: WebGpuBackend,
+  { op, struct, variants }: WebGpuKernel,
+  shapeClass: string,
+): Promise<Record<string, number>> {
+  const sample = variants?.samples[shapeClass];
+  const milliseconds: Record<string, number> = {};
+  if (variants === undefined || sample === undefined) return milliseconds;
+  const sizes = [...sample.inputs, ...sample.outputs];
+  const handles = sizes.map((size) => backend.alloc(4 * size));
+  try {
+    handles.forEach((handle, i) => {
+      backend.write(handle, 0, new Float32Array(sizes[i] ?? 0).fill(0.5));
+    });
+    const params = struct.encode(sample.params).slice();
+    const operands = Float64Array.from(handles.flatMap((handle, i) => [handle, 0, 4 * (sizes[i] ?? 0)]));
+    const [nIn, nOut] = [sample.inputs.length, sample.outputs.length];
+    for (const name of variants.names) {
+      backend.choose(op, shapeClass, name);
+      const timing = { samples: SAMPLES, inner: 1, cold: false };
+      const seconds = [...(await backend.time(op, params, operands, nIn, nOut, timing))].sort((a, b) => a - b);
+      milliseconds[name] = 1e3 * (seconds[SAMPLES >> 1] ?? Number.POSITIVE_INFINITY);
+    }
+  } finally {
+    for (const handle of handles) backend.free(handle);
+  }
+  return milliseconds;
+}
+
+async function measured(backend: WebGpuBackend, kernels: readonly WebGpuKernel[]): Promise<Choices> {
+  const choices: Record<string, Choices[string]> = {};
+  for (const kernel of kernels) {
+    for (const shapeClass of Object.keys(kernel.variants?.samples ?? {})) {
+      const milliseconds = await timeVariants(backend, kernel, shapeClass);
+      const [variant = ''] = Object.entries(milliseconds).sort((a, b) => a[1] - b[1])[0] ?? [];
+      choices[`${kernel.op} ${shapeClass}`] = { variant, milliseconds };
+    }
+  }
+  return choices;
+}
+
+async function read(file: string): Promise<Choices | null> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch {
+    return null; // not there yet, or torn: measured again
+  }
+}
+
+/** In place of the file at once, or not at all: a cache that cannot be written costs the next process the same time. */
+async function keep(file: string, choices: Choices): Promise<void> {
+  const partial = `${file}.${process.pid}`;
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(partial, `${JSON.stringify(choices, null, 1)}\n`);
+    await rename(partial, file);
+  } catch {}
+}
+
+/** Makes the backend take the fastest variants, by the cache or by timing them. Gives them. */
+export async function tune(
+  backend: WebGpuBackend,
+  all: Readonly<Partial<Record<OpName, WebGpuKernel>>>,
+  version: string,
+): Promise<Choices> {
+  const kernels = Object.values(all).filter(({ variants }) => variants !== undefined);
+  const file = fileOf(backend.detail, version, kernels);
+  const known = await read(file);
+  const choices = known ?? (await measured(backend, kernels));
+  if (known === null) await keep(file, choices);
+  for (const { op, variants } of kernels) {
+    for (const shapeClass of Object.keys(variants?.samples ?? {})) {
+      const variant = choices[`${op} ${shapeClass}`]?.variant;
+      if (variant !== undefined && variants?.names.includes(variant)) backend.choose(op, shapeClass, variant);
+    }
+  }
+  return choices;
+}
