@@ -49,6 +49,7 @@ fn gradient_factor() -> f32 {
   return params.gradScale * select(clip, 1.0, clip > 1.0);
 }
 
+fn are_nan(x: vec4<f32>) -> vec4<bool> { return (bitcast<vec4<u32>>(x) & vec4<u32>(0x7fffffffu)) > vec4<u32>(INFINITY_BITS); }
 fn updated_ema(ema: vec4<f32>, weight: vec4<f32>) -> vec4<f32> { return ema + params.emaRate * (weight - ema); }
 
 @compute @workgroup_size(LANES)

@@ -1,20 +1,24 @@
 // The ops that run on WebGPU.
 import type { OpName } from '../backend/backend.js';
 import type { WebGpuKernel } from '../backend/webgpu/kernel.js';
+import { adamKernels } from './adam/adam.webgpu.js';
 import { depthwiseConv2dKernels } from './depthwise_conv2d/depthwise_conv2d.webgpu.js';
 import { elementwiseKernels } from './elementwise/elementwise.webgpu.js';
 import { pool2dKernels } from './pool2d/pool2d.webgpu.js';
 import { randomKernels } from './random/random.webgpu.js';
+import { rmspropKernels } from './rmsprop/rmsprop.webgpu.js';
 import { sgdMomentumEmaKernels } from './sgd_momentum_ema/sgd_momentum_ema.webgpu.js';
 import { sgemmKernels } from './sgemm/sgemm.webgpu.js';
 
 export const webGpuKernels: Readonly<Partial<Record<OpName, WebGpuKernel>>> = Object.fromEntries(
   [
+    ...adamKernels,
     ...depthwiseConv2dKernels,
     ...elementwiseKernels,
     ...pool2dKernels,
     ...randomKernels,
-    ...sgemmKernels,
+    ...rmspropKernels,
     ...sgdMomentumEmaKernels,
+    ...sgemmKernels,
   ].map((kernel) => [kernel.op, kernel]),
 );
