@@ -4,6 +4,7 @@ import type { WebGpuKernel } from '../backend/webgpu/kernel.js';
 import { adamKernels } from './adam/adam.webgpu.js';
 import { depthwiseConv2dKernels } from './depthwise_conv2d/depthwise_conv2d.webgpu.js';
 import { elementwiseKernels } from './elementwise/elementwise.webgpu.js';
+import { limitKernels } from './limit/limit.webgpu.js';
 import { pool2dKernels } from './pool2d/pool2d.webgpu.js';
 import { randomKernels } from './random/random.webgpu.js';
 import { rmspropKernels } from './rmsprop/rmsprop.webgpu.js';
@@ -15,6 +16,7 @@ export const webGpuKernels: Readonly<Partial<Record<OpName, WebGpuKernel>>> = Ob
     ...adamKernels,
     ...depthwiseConv2dKernels,
     ...elementwiseKernels,
+    ...limitKernels,
     ...pool2dKernels,
     ...randomKernels,
     ...rmspropKernels,
