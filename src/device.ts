@@ -5,7 +5,7 @@ import type { DeviceName, MemoryInfo } from './backend/backend.js';
 import { addBackend, backendOf, type DeviceInfo, defaultDevice } from './backend/device.js';
 import { openAdapter, type WebGpuOptions } from './backend/webgpu/adapter.js';
 import { createWebGpuBackend } from './backend/webgpu/backend.js';
-import { tune } from './backend/webgpu/tuning.js';
+import { chooseAsTold, tune } from './backend/webgpu/tuning.js';
 import { AnnealError } from './errors.js';
 import { webGpuKernels } from './ops/webgpu.js';
 import { packageRoot } from './package_root.js';
@@ -40,7 +40,9 @@ export async function request(name: 'webgpu', options: WebGpuOptions = {}): Prom
   const textOf = (path: string): string => readFileSync(join(root, 'kernels', path), 'utf8');
   const backend = createWebGpuBackend(opened, webGpuKernels, textOf);
   // Told which variants to take, as by tests, it keeps to them.
-  if (process.env.ANNEAL_WEBGPU_VARIANTS === undefined) await tune(backend, webGpuKernels, version);
+  const told = process.env.ANNEAL_WEBGPU_VARIANTS;
+  if (told === undefined) await tune(backend, webGpuKernels, version);
+  else chooseAsTold(backend, webGpuKernels, told);
   addBackend(backend);
   return { name, available: true, detail: backend.detail };
 }

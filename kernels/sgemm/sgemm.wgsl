@@ -3,8 +3,9 @@
 //
 // registers  A thread holds ROWS x 4 VECTORS of C; no workgroup memory. For adapters that are CPUs. Reads rows of B by fours, for
 //            which `pack_b` may put them in place first.
-// tiled      A workgroup of 16 x 16 threads holds 64 x 64 of C, 4 x 4 a thread; 64 x 16 of A and 16 x 64 of B pass through
+// tiled4     A workgroup of 16 x 16 threads holds 64 x 64 of C, 4 x 4 a thread; 64 x 16 of A and 16 x 64 of B pass through
 //            workgroup memory.
+// tiled8     The same for 128 x 128 of C, 8 x 8 a thread, in steps of 8 of K: half the reads of workgroup memory for a product.
 
 fn index_a(b: u32, i: u32, k: u32) -> u32 { return b * params.strideA + select(i * params.k + k, k * params.m + i, TA); }
 fn index_b(b: u32, k: u32, j: u32) -> u32 { return b * params.strideB + select(k * params.n + j, j * params.k + k, TB); }
@@ -95,11 +96,6 @@ fn pack_b(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) grou
   write4_packed(4u * at, value);
 }
 
-const TILE = 64u;
-const DEPTH = 16u;
-var<workgroup> tile_a: array<vec4<f32>, 256>; // [DEPTH][TILE / 4], along i
-var<workgroup> tile_b: array<vec4<f32>, 256>; // [DEPTH][TILE / 4], along j
-
 fn padded_a(b: u32, i: u32, k: u32) -> f32 {
   if i >= params.m || k >= params.k { return 0.0; }
   return read_a(index_a(b, i, k));
@@ -108,32 +104,35 @@ fn padded_b(b: u32, k: u32, j: u32) -> f32 {
   if j >= params.n || k >= params.k { return 0.0; }
   return read_b(index_b(b, k, j));
 }
+fn four_a(b: u32, i: u32, k: u32) -> vec4<f32> {
+  return vec4<f32>(padded_a(b, i, k), padded_a(b, i + 1u, k), padded_a(b, i + 2u, k), padded_a(b, i + 3u, k));
+}
+fn four_b(b: u32, k: u32, j: u32) -> vec4<f32> {
+  if !TB && EVEN && j + 4u <= params.n && k < params.k { return read4_b(index_b(b, k, j)); }
+  return vec4<f32>(padded_b(b, k, j), padded_b(b, k, j + 1u), padded_b(b, k, j + 2u), padded_b(b, k, j + 3u));
+}
+
+// A step of K of both tiles: [depth][tile / 4], along i and along j. Either variant fills them with a vec4 of each a thread.
+var<workgroup> tile_a: array<vec4<f32>, 256>;
+var<workgroup> tile_b: array<vec4<f32>, 256>;
 
 @compute @workgroup_size(16, 16)
-fn tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn tiled4(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let b = group.z;
-  let i0 = group.y * TILE;
-  let j0 = group.x * TILE;
+  let i0 = group.y * 64u;
+  let j0 = group.x * 64u;
   var sums: array<vec4<f32>, 4>;
-  // Each thread fetches a vec4 of each tile.
-  let depth = lane / 16u;
-  let along = (lane % 16u) * 4u;
-  for (var k0 = 0u; k0 < params.k; k0 += DEPTH) {
-    let k = k0 + depth;
-    tile_a[lane] = vec4<f32>(padded_a(b, i0 + along, k), padded_a(b, i0 + along + 1u, k), padded_a(b, i0 + along + 2u, k), padded_a(b, i0 + along + 3u, k));
-    if !TB && EVEN && j0 + TILE <= params.n && k < params.k {
-      tile_b[lane] = read4_b(index_b(b, k, j0 + along));
-    } else {
-      tile_b[lane] = vec4<f32>(padded_b(b, k, j0 + along), padded_b(b, k, j0 + along + 1u), padded_b(b, k, j0 + along + 2u), padded_b(b, k, j0 + along + 3u));
-    }
+  for (var k0 = 0u; k0 < params.k; k0 += 16u) {
+    tile_a[lane] = four_a(b, i0 + lane % 16u * 4u, k0 + lane / 16u);
+    tile_b[lane] = four_b(b, k0 + lane / 16u, j0 + lane % 16u * 4u);
     workgroupBarrier();
-    for (var d = 0u; d < min(DEPTH, params.k - k0); d++) {
-      let a = tile_a[d * 16u + local.y];
+    for (var d = 0u; d < min(16u, params.k - k0); d++) {
+      let x = tile_a[d * 16u + local.y];
       let v = tile_b[d * 16u + local.x];
-      sums[0] = fma(vec4<f32>(a.x), v, sums[0]);
-      sums[1] = fma(vec4<f32>(a.y), v, sums[1]);
-      sums[2] = fma(vec4<f32>(a.z), v, sums[2]);
-      sums[3] = fma(vec4<f32>(a.w), v, sums[3]);
+      sums[0] = fma(vec4<f32>(x.x), v, sums[0]);
+      sums[1] = fma(vec4<f32>(x.y), v, sums[1]);
+      sums[2] = fma(vec4<f32>(x.z), v, sums[2]);
+      sums[3] = fma(vec4<f32>(x.w), v, sums[3]);
     }
     workgroupBarrier();
   }
@@ -142,5 +141,40 @@ fn tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) 
   if j >= params.n { return; }
   for (var r = 0u; r < 4u; r++) {
     if i + r < params.m { finish4(b, i + r, j, sums[r]); }
+  }
+}
+
+@compute @workgroup_size(16, 16)
+fn tiled8(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let b = group.z;
+  let i0 = group.y * 128u;
+  let j0 = group.x * 128u;
+  // Rows 4 y + r and 64 + 4 y + r, columns 4 x + c and 64 + 4 x + c: neighbouring threads read neighbouring words.
+  var left: array<vec4<f32>, 8>;
+  var right: array<vec4<f32>, 8>;
+  for (var k0 = 0u; k0 < params.k; k0 += 8u) {
+    tile_a[lane] = four_a(b, i0 + lane % 32u * 4u, k0 + lane / 32u);
+    tile_b[lane] = four_b(b, k0 + lane / 32u, j0 + lane % 32u * 4u);
+    workgroupBarrier();
+    for (var d = 0u; d < min(8u, params.k - k0); d++) {
+      let v0 = tile_b[d * 32u + local.x];
+      let v1 = tile_b[d * 32u + 16u + local.x];
+      let x = tile_a[d * 32u + local.y];
+      let y = tile_a[d * 32u + 16u + local.y];
+      for (var r = 0u; r < 4u; r++) {
+        left[r] = fma(vec4<f32>(x[r]), v0, left[r]);
+        right[r] = fma(vec4<f32>(x[r]), v1, right[r]);
+        left[4u + r] = fma(vec4<f32>(y[r]), v0, left[4u + r]);
+        right[4u + r] = fma(vec4<f32>(y[r]), v1, right[4u + r]);
+      }
+    }
+    workgroupBarrier();
+  }
+  let j = j0 + local.x * 4u;
+  for (var r = 0u; r < 8u; r++) {
+    let i = i0 + r / 4u * 64u + local.y * 4u + r % 4u;
+    if i >= params.m { continue; }
+    if j < params.n { finish4(b, i, j, left[r]); }
+    if j + 64u < params.n { finish4(b, i, j + 64u, right[r]); }
   }
 }

@@ -58,7 +58,7 @@ const samePlace = (a: Place | null | undefined, b: Place | null): boolean =>
 
 export interface WebGpuBackend extends Backend {
   readonly lost: AnnealError | null;
-  /** The variant that an op takes for shapes of a class, from now on. */
+  /** The variant that an op takes for shapes of a class, from now on; `*` for all, whatever is chosen for one. */
   choose(op: OpName, shapeClass: string, variant: string): void;
   /** Gives the adapter's memory back at once; what is pending rejects. */
   destroy(): void;
@@ -87,6 +87,14 @@ export function createWebGpuBackend(
     if (kernel === undefined) throw new AnnealError('E_DEVICE', `${op}: expected an op that runs on webgpu`);
     return kernel;
   };
+
+  function variantOf(
+    op: OpName,
+    { software: onCpu, gpu }: { software: string; gpu: string },
+    shapeClass: string,
+  ): string {
+    return chosen.get(`${op} *`) ?? chosen.get(`${op} ${shapeClass}`) ?? (traits.software ? onCpu : gpu);
+  }
 
   function placeOf(op: OpName, handle: number, offset: number, bytes: number): Place {
     const held = buffers.of(handle);
@@ -143,9 +151,7 @@ export function createWebGpuBackend(
     const described: KernelCall<typeof decoded> = {
       params: decoded,
       adapter: traits,
-      variant: variants
-        ? (chosen.get(`${op} ${variants.classOf(decoded)}`) ?? (traits.software ? variants.software : variants.gpu))
-        : '',
+      variant: variants ? variantOf(op, variants, variants.classOf(decoded)) : '',
       aligned,
       has: (name) => placed.some((each) => each.name === name),
     };

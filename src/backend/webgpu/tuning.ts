@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { AnnealError } from '../../errors.js';
 import type { OpName } from '../backend.js';
 import type { WebGpuBackend } from './backend.js';
 import type { WebGpuKernel } from './kernel.js';
@@ -106,4 +107,30 @@ export async function tune(
     }
   }
   return choices;
+}
+
+/**
+ * Takes variants by `ANNEAL_WEBGPU_VARIANTS`: `gpu` or `software` for those of such an adapter (adapter.ts), or pairs as in
+ * `sgemm=tiled4`, comma-separated. @throws E_ARGUMENT for what is no variant
+ */
+export function chooseAsTold(
+  backend: WebGpuBackend,
+  kernels: Readonly<Partial<Record<OpName, WebGpuKernel>>>,
+  told: string,
+): void {
+  for (const pair of told.split(',')) {
+    if (pair === 'gpu' || pair === 'software') continue;
+    const [name, variant = ''] = pair.split('=');
+    const kernel = Object.values(kernels).find(({ op }) => op === name);
+    if (!kernel?.variants?.names.includes(variant)) {
+      const known = Object.values(kernels).flatMap(
+        ({ op, variants }) => variants?.names.map((each) => `${op}=${each}`) ?? [],
+      );
+      throw new AnnealError(
+        'E_ARGUMENT',
+        `ANNEAL_WEBGPU_VARIANTS: expected gpu, software or ${known.join(', ')}, received '${pair}'`,
+      );
+    }
+    backend.choose(kernel.op, '*', variant);
+  }
 }

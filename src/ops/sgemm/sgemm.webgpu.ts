@@ -10,8 +10,12 @@ import {
 import { sgemmParams } from './sgemm.js';
 
 /** Rows and columns of C that a workgroup of each variant makes. */
-const REGISTERS = { rows: 8, columns: 8 * 16 };
-const TILED = { rows: 64, columns: 64 };
+const registers = { rows: 8, columns: 8 * 16 };
+const blocks: Readonly<Record<string, typeof registers>> = {
+  registers,
+  tiled4: { rows: 64, columns: 64 },
+  tiled8: { rows: 128, columns: 128 },
+};
 /** Rows of C from which it pays to bring B into rows of fours first. */
 const WORTH_PACKING = 16;
 
@@ -40,8 +44,8 @@ export const sgemmKernels: readonly WebGpuKernel[] = [
     inputs: ['a', 'b', 'bias'],
     outputs: ['c'],
     variants: {
-      names: ['registers', 'tiled'],
-      gpu: 'tiled',
+      names: Object.keys(blocks),
+      gpu: 'tiled8',
       software: 'registers',
       classOf: ({ m, n }) => (Math.min(m, n) <= THIN ? 'thin' : 'square'),
       samples: { square: sampleOf(384, 384, 384), thin: sampleOf(THIN, 256, 768) },
@@ -54,13 +58,9 @@ export const sgemmKernels: readonly WebGpuKernel[] = [
         constants: { TA: transA !== 0, TB: transB !== 0, EVEN: isEven(call), PACKED: packed },
         vectors: isEven(call),
       };
-      const groupsOf = ({ rows, columns }: typeof TILED): Launch['groups'] => [
-        Math.ceil(n / columns),
-        Math.ceil(m / rows),
-        batch,
-      ];
-      if (call.variant === 'tiled') return [{ entry: 'tiled', groups: groupsOf(TILED), ...shared }];
-      const product = { entry: 'registers', groups: groupsOf(REGISTERS), ...shared };
+      const { rows, columns } = blocks[call.variant] ?? registers;
+      const groups: Launch['groups'] = [Math.ceil(n / columns), Math.ceil(m / rows), batch];
+      const product = { entry: call.variant, groups, ...shared };
       if (!packed) return [product];
       return [{ entry: 'pack_b', groups: groupsFor((batch * k * packedRow(n)) / 4, 64), ...shared }, product];
     },

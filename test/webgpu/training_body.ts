@@ -1,0 +1,120 @@
+// Training on the WebGPU device, on the driver of this process: run by training.test.ts.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { autograd, capture, device, nn, ops, optim, type Tensor, tensor, train } from '../../src/index.js';
+import { cosine } from '../../src/schedule/index.js';
+import { compareRuns, trainable } from '../capture/setup.js';
+import { blobs } from '../support/blobs.js';
+
+await device.request('webgpu', { allowSoftware: true });
+
+const sizes = [8, 8, 3, 8, 3, 8].map((size, i) => ({ size, seed: 11 + i }));
+
+test('a captured MLP with dropout, AdamW, a schedule, clipping and averaged weights does what it does op by op', async () => {
+  device.setDevice('webgpu');
+  const lr = cosine({ from: 0.01, steps: 12 });
+  const make = () =>
+    trainable(
+      nn.sequential([
+        nn.dense({ units: 33, activation: 'relu' }),
+        nn.dropout(0.3),
+        nn.dense({ units: 17, activation: 'gelu' }),
+        nn.layerNorm(),
+        nn.dense({ units: 5 }),
+      ]),
+      [21],
+      optim.adamw({ lr, weightDecay: 0.1, clipNorm: 0.5, ema: { decay: 0.9 }, amsgrad: true }),
+    );
+  using step = await compareRuns(make, sizes, [21], 5);
+  assert.equal(step.plans.length, 2);
+});
+
+test('so does a captured conv net with batch norm, pooling and SGD', async () => {
+  device.setDevice('webgpu');
+  const make = () =>
+    trainable(
+      nn.sequential([
+        nn.conv2d({ filters: 6, kernelSize: 3, padding: 'same' }),
+        nn.batchNorm(),
+        nn.activation('relu'),
+        nn.maxPool2d(2),
+        nn.flatten(),
+        nn.dense({ units: 4 }),
+      ]),
+      [8, 8, 2],
+      optim.sgd({ lr: 0.05, momentum: 0.9, weightDecay: 1e-3, ema: { decay: 0.9 } }),
+    );
+  using step = await compareRuns(make, sizes, [8, 8, 2], 4);
+  assert.equal(step.plans.length, 2);
+});
+
+/** The losses of a conv net's first steps, from the same seed and data. */
+async function lossCurve(name: 'cpu' | 'webgpu', steps: number): Promise<number[]> {
+  device.setDevice(name);
+  const model = nn.models.lenet({ filters: [8, 16], padding: 'same', hidden: [32] });
+  model.build([14, 14, 1], 1);
+  const optimizer = optim.create(optim.sgd({ lr: 0.02, momentum: 0.9 }), model.namedParameters());
+  const x = ops.normal([16, 14, 14, 1], { seed: 2 });
+  const y = tensor(Int32Array.from({ length: 16 }, (_, i) => (7 * i) % 10));
+  const step = capture((inputs: { x: typeof x; y: typeof y }) => {
+    const loss = ops.softmaxCrossEntropy(model.forward(inputs.x, { training: true, seed: 3, step: 0 }), inputs.y);
+    optimizer.zeroGrad();
+    autograd.backward(loss);
+    optimizer.step();
+    return loss;
+  });
+  const losses: number[] = [];
+  for (let i = 0; i < steps; i++) {
+    const loss = step({ x, y });
+    losses.push(await loss.item());
+    loss.dispose();
+  }
+  step.dispose();
+  return losses;
+}
+
+test("a conv net's first 50 losses are those of the CPU within 1e-3", async () => {
+  const [cpu, gpu] = [await lossCurve('cpu', 50), await lossCurve('webgpu', 50)];
+  cpu.forEach((loss, i) => {
+    assert.ok(Math.abs(loss - (gpu[i] ?? Number.NaN)) <= 1e-3, `step ${i}: ${loss} and ${gpu[i]}`);
+  });
+  assert.ok((cpu.at(-1) ?? 1) < 0.5 * (cpu[0] ?? 0), 'it learns');
+});
+
+test('train.fit captures, validates, restores the best weights and reports ratios', async () => {
+  device.setDevice('webgpu');
+  const set = blobs(96, 1);
+  const model = nn.models.mlp({ hidden: [16], outputs: 3 });
+  await using run = train.fit(model, {
+    data: set.shuffle().batch(16),
+    validation: set.batch(32),
+    epochs: 6,
+    seed: 1,
+    optimizer: optim.sgd({ lr: 0.1, momentum: 0.9, ema: { decay: 0.9 } }),
+    callbacks: [train.earlyStopping({ monitor: 'val_accuracy', restoreBest: true }), train.updateRatio({ every: 2 })],
+  });
+  const warnings: string[] = [];
+  let ratios = 0;
+  for await (const event of run) {
+    if (event.type === 'warning') warnings.push(event.message);
+    if (event.type === 'step' && event.updateRatios) ratios++;
+  }
+  const { history } = await run.result;
+  assert.deepEqual(warnings, []);
+  assert.ok(ratios > 0);
+  assert.ok((history.at(-1)?.metrics.val_accuracy ?? 0) > 0.9, JSON.stringify(history.at(-1)?.metrics));
+  model.dispose();
+});
+
+test('second derivatives', async () => {
+  device.setDevice('webgpu');
+  const x = tensor([0.3, -0.7, 1.1]);
+  const slope = autograd.grad((each: Tensor) => ops.sum(ops.tanh(each)));
+  const [second] = autograd.grad((each: Tensor) => ops.sum(slope(each)[0] as Tensor))(x);
+  assert.ok(second);
+  const values = await second.data();
+  [0.3, -0.7, 1.1].forEach((v, i) => {
+    const t = Math.tanh(v);
+    assert.ok(Math.abs((values[i] ?? Number.NaN) - -2 * t * (1 - t * t)) < 1e-5);
+  });
+});
