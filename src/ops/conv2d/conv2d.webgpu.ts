@@ -6,7 +6,7 @@ import {
   type WebGpuKernel,
   webGpuKernel,
 } from '../../backend/webgpu/kernel.js';
-import { type Conv2dGeometry, conv2dBackwardDataParams, conv2dParams } from './conv2d.js';
+import { type Conv2dGeometry, conv2dBackwardDataParams, conv2dBackwardWeightParams, conv2dParams } from './conv2d.js';
 
 const THREADS = 64;
 /** Rows and columns that a thread of the register variants holds, and a workgroup of the tiled ones: product.wgsl. */
@@ -14,6 +14,15 @@ const REGISTERS = { rows: 6, columns: 4, threads: 8 };
 const TILE = 64;
 
 type Call = KernelCall<Conv2dGeometry>;
+
+/** Rows that a thread of backward-weight's register variant holds: backward_weight.wgsl. */
+const WEIGHT_ROWS = 8;
+
+/** Threads side by side over the columns: as many as have some. */
+function lanesFor(columns: number): number {
+  const wanted = Math.ceil(columns / REGISTERS.columns);
+  return [1, 2, 4].find((each) => each >= wanted) ?? REGISTERS.threads;
+}
 
 /** A product of `rows` positions in each of `kinds` kinds, `columns` channels of the result and `depth` of the source, in each group. */
 function product(
@@ -31,8 +40,7 @@ function product(
       vectors,
     };
   }
-  const wanted = Math.ceil(columns / REGISTERS.columns);
-  const lanes = [1, 2, 4].find((each) => each >= wanted) ?? REGISTERS.threads;
+  const lanes = lanesFor(columns);
   const parts =
     Math.ceil(rows / ((REGISTERS.threads / lanes) * REGISTERS.rows)) * Math.ceil(columns / (REGISTERS.columns * lanes));
   return {
@@ -41,6 +49,20 @@ function product(
     constants: { ...constants, LANES: lanes },
     vectors,
   };
+}
+
+/**
+ * Backward-weight: as many parts of the positions as make this many tiles, and at least this many positions in each.
+ */
+const WANTED_TILES = 512;
+const POSITIONS = 512;
+
+/** Parts of the rows of dy, by the shape alone (a power of two, since each number is a pipeline), and the elements of each. */
+function partsOf({ params: { n, c, oh, ow, oc, kh, kw, groups }, has }: Call) {
+  const rows = (kh * kw * c) / groups + (has('db') ? 1 : 0);
+  const tiles = Math.ceil(rows / TILE) * Math.ceil(oc / groups / TILE) * groups;
+  const most = Math.min(Math.ceil(WANTED_TILES / tiles), Math.ceil((n * oh * ow) / POSITIONS), n * oh);
+  return { parts: 2 ** Math.floor(Math.log2(Math.max(1, most))), rows };
 }
 
 export const conv2dKernels: readonly WebGpuKernel[] = [
@@ -72,6 +94,35 @@ export const conv2dKernels: readonly WebGpuKernel[] = [
       const main = product(call, { rows, kinds, columns: c / groups, depth: oc / groups });
       const { constants = {}, vectors = false } = main;
       return [{ entry: 'turn', groups: groupsFor(((kh * kw * c) / groups) * oc, THREADS), constants, vectors }, main];
+    },
+  }),
+  webGpuKernel({
+    op: 'conv2d_backward_weight',
+    struct: conv2dBackwardWeightParams,
+    texts: ['conv2d/backward_weight.wgsl'],
+    inputs: ['x', 'dy'],
+    outputs: ['dw', 'db'],
+    scratch(call) {
+      const { parts, rows } = partsOf(call);
+      return { parts: parts * rows * call.params.oc };
+    },
+    launches(call) {
+      const { c, oc, groups } = call.params;
+      const { parts, rows } = partsOf(call);
+      const columns = oc / groups;
+      const EVEN = call.aligned && columns % 4 === 0;
+      const FOUR = call.aligned && (c / groups) % 4 === 0;
+      const lanes = call.adapter.software ? lanesFor(columns) : REGISTERS.threads;
+      const constants = { EVEN, FOUR, LANES: lanes, PARTS: parts };
+      const [height, width] = call.adapter.software
+        ? [(REGISTERS.threads / lanes) * WEIGHT_ROWS, REGISTERS.columns * lanes]
+        : [TILE, TILE];
+      const tiles = Math.ceil(rows / height) * Math.ceil(columns / width) * groups * parts;
+      const vectors = EVEN && FOUR;
+      return [
+        { entry: call.adapter.software ? 'registers' : 'tiled', groups: groupsFor(tiles, 1), constants, vectors },
+        { entry: 'add_parts', groups: groupsFor(rows * oc, THREADS), constants, vectors },
+      ];
     },
   }),
 ];
