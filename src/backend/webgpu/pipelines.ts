@@ -34,6 +34,8 @@ export class Pipelines {
   readonly #modules = new Map<string, GPUShaderModule>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   #groups = new Map<string, GPUBindGroup>();
+  /** Counts the times that bind groups were dropped: older ones may hold destroyed buffers. */
+  epoch = 0;
 
   constructor(device: GPUDevice, textOf: (path: string) => string) {
     this.#device = device;
@@ -136,6 +138,7 @@ export class Pipelines {
 
   /** Buffers were destroyed: their bind groups keep them. */
   dropGroups(): void {
+    this.epoch++;
     this.#groups = new Map();
   }
 }

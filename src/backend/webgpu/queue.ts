@@ -13,6 +13,8 @@ export interface Dispatch {
   /** Parameters and offsets. */
   readonly uniform: Uint32Array;
   readonly groups: readonly [number, number, number];
+  /** What it binds, once it was encoded. */
+  binding: { readonly group: GPUBindGroup; readonly epoch: number } | null;
 }
 
 type Command =
@@ -51,6 +53,7 @@ export class CommandQueue {
   /** Whether the first command waits for its pipeline. */
   #stalled = false;
   readonly #uniforms: Held;
+  readonly #offsets = new Uint32Array(1);
   readonly #words = new Uint32Array((MOST_DISPATCHES * UNIFORM_BYTES) / 4);
   readonly #staging = new Map<number, GPUBuffer[]>();
   #inFlight = 0;
@@ -244,10 +247,9 @@ export class CommandQueue {
         this.#words.set(uniform, (count * UNIFORM_BYTES) / 4);
         if (bound !== pipeline) pass.setPipeline(pipeline.compiled);
         bound = pipeline;
-        pass.setBindGroup(0, this.#pipelines.bindGroup(pipeline, this.#uniforms, command.dispatch.bound), [
-          count * UNIFORM_BYTES,
-        ]);
-        pass.dispatchWorkgroups(...groups);
+        this.#offsets[0] = count * UNIFORM_BYTES;
+        pass.setBindGroup(0, this.#groupOf(command.dispatch), this.#offsets, 0, 1);
+        pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
         ops.add(pipeline.op);
         count++;
       } else if (command.kind === 'read') {
@@ -277,6 +279,14 @@ export class CommandQueue {
       }
     });
     void this.#settle(checked, reads, fences, collect);
+  }
+
+  #groupOf(dispatch: Dispatch): GPUBindGroup {
+    const { epoch } = this.#pipelines;
+    if (dispatch.binding?.epoch === epoch) return dispatch.binding.group;
+    const group = this.#pipelines.bindGroup(dispatch.pipeline, this.#uniforms, dispatch.bound);
+    dispatch.binding = { group, epoch };
+    return group;
   }
 
   async #settle(

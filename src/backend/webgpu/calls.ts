@@ -1,0 +1,214 @@
+// From a call to dispatches: where its operands lie, the contract's check, the kernel's launches, and what each binds.
+import { addon } from '../../binding.js';
+import { AnnealError } from '../../errors.js';
+import { type Handle, type OpName, opNames } from '../backend.js';
+import { createCallBlock, type NativeCallBlock } from '../call_block.js';
+import type { Buffers, Held } from './buffers.js';
+import type { AdapterTraits, ElementType, KernelCall, Launch, WebGpuKernel } from './kernel.js';
+import { type Bound, type Pipelines, UNIFORM_BYTES } from './pipelines.js';
+import type { Dispatch } from './queue.js';
+import type { BindingShape } from './shader.js';
+
+/** Where an operand lies. */
+export interface Place {
+  readonly held: Held;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+interface Placed extends Place {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly written: boolean;
+}
+
+/** A call, ready to be enqueued any number of times. */
+export interface Prepared {
+  readonly dispatches: readonly Dispatch[];
+  readonly scratch: readonly Held[];
+}
+
+export type Kernels = Readonly<Partial<Record<OpName, WebGpuKernel>>>;
+
+interface CallsParts {
+  readonly device: GPUDevice;
+  readonly traits: AdapterTraits;
+  readonly kernels: Kernels;
+  readonly buffers: Buffers;
+  readonly pipelines: Pipelines;
+}
+
+/** Where bindings may start, on every adapter. */
+const ALIGNMENT = 256;
+const VECTOR_BYTES = 16;
+
+const itemBytes = (type: ElementType): number => (type === 'u8' ? 1 : 4);
+
+export class Calls {
+  /** The addon's, from which it takes what it checks. */
+  readonly block: NativeCallBlock = createCallBlock();
+  readonly #check = addon().checkCall;
+  readonly #device: GPUDevice;
+  readonly #traits: AdapterTraits;
+  readonly #kernels: Kernels;
+  readonly #buffers: Buffers;
+  readonly #pipelines: Pipelines;
+  readonly #chosen = new Map<string, string>();
+
+  constructor({ device, traits, kernels, buffers, pipelines }: CallsParts) {
+    this.#device = device;
+    this.#traits = traits;
+    this.#kernels = kernels;
+    this.#buffers = buffers;
+    this.#pipelines = pipelines;
+  }
+
+  /** See `WebGpuBackend.choose`. */
+  choose(op: OpName, shapeClass: string, variant: string): void {
+    this.#chosen.set(`${op} ${shapeClass}`, variant);
+  }
+
+  /** @throws E_DEVICE for an op without one */
+  kernelOf(op: OpName): WebGpuKernel {
+    const kernel = this.#kernels[op];
+    if (kernel === undefined) throw new AnnealError('E_DEVICE', `${op}: expected an op that runs on webgpu`);
+    return kernel;
+  }
+
+  #variantOf(op: OpName, { software: onCpu, gpu }: { software: string; gpu: string }, shapeClass: string): string {
+    return (
+      this.#chosen.get(`${op} *`) ?? this.#chosen.get(`${op} ${shapeClass}`) ?? (this.#traits.software ? onCpu : gpu)
+    );
+  }
+
+  /** `op`: in whose name. @throws E_DISPOSED, E_RANGE */
+  placeOf(op: string, handle: Handle, offset: number, bytes: number): Place {
+    const held = this.#buffers.of(handle);
+    if (!(offset >= 0 && bytes >= 0 && offset + bytes <= held.bytes))
+      throw new AnnealError(
+        'E_RANGE',
+        `${op}: expected an operand within its buffer of ${held.bytes} bytes, received ${bytes} bytes from ${offset}`,
+      );
+    return { held, offset, bytes };
+  }
+
+  /** The contract's check. The block's operands are afterwards what they were. @throws what it refuses */
+  check(op: OpName, params: Uint8Array, places: readonly (Place | null)[], nIn: number): void {
+    this.block.bytes.set(params);
+    const before = this.block.operands.slice(0, 3 * places.length);
+    places.forEach((place, i) => {
+      this.block.operands[3 * i] = place?.held.id ?? 0;
+      this.block.operands[3 * i + 1] = place?.offset ?? 0;
+      this.block.operands[3 * i + 2] = place?.bytes ?? 0;
+    });
+    this.block.head[0] = opNames.indexOf(op);
+    this.block.head[1] = nIn;
+    this.block.head[2] = places.length - nIn;
+    try {
+      this.#check();
+    } finally {
+      this.block.operands.set(before);
+    }
+  }
+
+  prepare(op: OpName, params: Uint8Array, places: readonly (Place | null)[], nIn: number): Prepared {
+    const kernel = this.kernelOf(op);
+    const decoded = kernel.struct.decode(params);
+    const types = kernel.types?.(decoded) ?? {};
+    const names = [...kernel.inputs, ...kernel.outputs];
+    const { variants } = kernel;
+    const placed: Placed[] = [];
+    const absent: { name: string; type: ElementType }[] = [];
+    let aligned = true;
+    names.forEach((name, i) => {
+      const isInput = i < kernel.inputs.length;
+      const at = isInput ? i : nIn + i - kernel.inputs.length;
+      const place = isInput && i >= nIn ? null : (places[at] ?? null);
+      const type = types[name] ?? 'f32';
+      if (place === null) {
+        absent.push({ name, type });
+        return;
+      }
+      if (place.offset % itemBytes(type) !== 0)
+        throw new AnnealError('E_ARGUMENT', `${op}: expected ${name} at a multiple of ${itemBytes(type)} bytes`);
+      placed.push({ ...place, name, type, written: !isInput });
+      aligned &&= type !== 'u8' && place.offset % VECTOR_BYTES === 0;
+    });
+    const described: KernelCall<typeof decoded> = {
+      params: decoded,
+      adapter: this.#traits,
+      variant: variants ? this.#variantOf(op, variants, variants.classOf(decoded)) : '',
+      aligned,
+      has: (name) => placed.some((each) => each.name === name),
+    };
+    const launches = kernel.launches(described).filter(({ groups }) => groups.every((count) => count > 0));
+    const scratch: Held[] = [];
+    const sizes = launches.length > 0 ? (kernel.scratch?.(described) ?? {}) : {};
+    for (const [name, size] of Object.entries(sizes)) {
+      if (size === 0) {
+        absent.push({ name, type: 'f32' });
+        continue;
+      }
+      const held = this.#buffers.take(4 * size);
+      placed.push({ held, offset: 0, bytes: held.capacity, name, type: 'f32', written: true });
+      scratch.push(held);
+    }
+    return { dispatches: launches.map((launch) => this.#dispatchOf(kernel, launch, params, placed, absent)), scratch };
+  }
+
+  #dispatchOf(
+    kernel: WebGpuKernel,
+    { entry, groups, constants = {}, vectors = false }: Launch,
+    params: Uint8Array,
+    placed: readonly Placed[],
+    absent: readonly { name: string; type: ElementType }[],
+  ): Dispatch {
+    const byBuffer = new Map<number, Placed[]>();
+    for (const each of placed) {
+      const list = byBuffer.get(each.held.id);
+      if (list === undefined) byBuffer.set(each.held.id, [each]);
+      else list.push(each);
+    }
+    const uniform = new Uint32Array(UNIFORM_BYTES / 4);
+    new Uint8Array(uniform.buffer).set(params);
+    const bound: Bound[] = [];
+    const bindings: BindingShape[] = [];
+    let at = params.length / 4;
+    let structure = '';
+    for (const operands of byBuffer.values()) {
+      const [first] = operands;
+      if (first === undefined) continue;
+      const { held } = first;
+      const lowest = Math.min(...operands.map(({ offset }) => offset), held.capacity - VECTOR_BYTES);
+      const from = Math.floor(lowest / ALIGNMENT) * ALIGNMENT;
+      const end = Math.max(...operands.map(({ offset, bytes }) => offset + bytes), from + VECTOR_BYTES);
+      bound.push({ held, offset: from, size: Math.ceil(end / VECTOR_BYTES) * VECTOR_BYTES - from });
+      bindings.push({ operands });
+      for (const { name, type, written, offset } of operands) {
+        uniform[at++] = (offset - from) / itemBytes(type);
+        structure += `${name}:${type}${written ? '!' : ''} `;
+      }
+      structure += '/';
+    }
+    const most = this.#device.limits.maxStorageBuffersPerShaderStage;
+    if (bindings.length > most)
+      throw new AnnealError(
+        'E_DEVICE',
+        `${kernel.op}: expected operands in at most ${most} buffers, the adapter's limit, received ${bindings.length}`,
+      );
+    const key = `${kernel.op}.${entry}|${JSON.stringify(constants)}${vectors}|${structure}|${absent.map(({ name, type }) => `${name}:${type}`).join(' ')}`;
+    const pipeline = this.#pipelines.get(kernel.op, kernel.texts, entry, key, () => ({
+      struct: kernel.struct,
+      bindings,
+      absent,
+      vectors,
+      constants,
+    }));
+    return { pipeline, bound, uniform, groups, binding: null };
+  }
+
+  /** Gives back what a call's launches share between them. */
+  release({ scratch }: Prepared): void {
+    for (const held of scratch) this.#buffers.give(held);
+  }
+}
