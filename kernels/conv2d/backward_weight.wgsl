@@ -66,6 +66,8 @@ fn store(part: Part, row: u32, column: u32, sum: vec4<f32>) {
   for (var d = 0u; d < min(4u, columns() - column); d++) { write_parts(to + d, sum[d]); }
 }
 
+const SETS = select(8u, 2u, FOUR);
+
 @compute @workgroup_size(8)
 fn registers(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let part = part_of(flat_group(group, groups), 8u / LANES * 8u, 4u * LANES);
@@ -75,25 +77,43 @@ fn registers(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) g
   let j = part.column + lane % LANES * 4u;
   let column = min(j, (columns() - 1u) / 4u * 4u);
   let last = columns() - 1u - column;
-  var row: array<Row, 8>;
-  for (var r = 0u; r < 8u; r++) { row[r] = row_at(first + r, part.g); }
+  // Of each row, or of each four with FOUR: where it reads x, and whether it is db's.
+  var row: array<Row, SETS>;
+  var start: array<u32, SETS>;
+  var below: array<bool, SETS>;
+  for (var r = 0u; r < SETS; r++) { row[r] = row_at(first + r * (8u / SETS), part.g); }
   var sums: array<vec4<f32>, 8>;
+  let image = vec2<u32>(params.h, params.w);
+  let step = params.strideW;
+  let hop = step * params.c;
+  let pitch = params.oc;
+  let along = params.ow;
   for (var line = part.line; line < part.end; line++) {
     let n = line / params.oh;
     let y = (line - n * params.oh) * params.strideH;
-    var at = line * params.ow * params.oc + part.g * columns() + column;
-    for (var ox = 0u; ox < params.ow; ox++) {
+    for (var r = 0u; r < SETS; r++) {
+      below[r] = y + row[r].down < image.x;
+      start[r] = ((n * image.x + y + row[r].down) * image.y + row[r].across) * params.c + row[r].channel;
+    }
+    var at = line * along * pitch + part.g * columns() + column;
+    var x = 0u;
+    var passed = 0u;
+    for (var ox = 0u; ox < along; ox++) {
       let b = read4_row(at, last);
-      at += params.oc;
-      let x = ox * params.strideW;
-      if FOUR {
-        let low = value4(row[0], n, y, x);
-        let high = value4(row[4], n, y, x);
-        for (var r = 0u; r < 4u; r++) { sums[r] = fma(vec4<f32>(low[r]), b, sums[r]); }
-        for (var r = 0u; r < 4u; r++) { sums[4u + r] = fma(vec4<f32>(high[r]), b, sums[4u + r]); }
-      } else {
-        for (var r = 0u; r < 8u; r++) { sums[r] = fma(vec4<f32>(value(row[r], n, y, x)), b, sums[r]); }
+      for (var s = 0u; s < SETS; s++) {
+        let inside = below[s] && x + row[s].across < image.y;
+        let from_x = select(0u, start[s] + passed, inside);
+        if FOUR {
+          let a = select(select(vec4<f32>(), read4_x(from_x), inside), vec4<f32>(1.0), row[s].bias);
+          for (var r = 0u; r < 4u; r++) { sums[s * 4u + r] = fma(vec4<f32>(a[r]), b, sums[s * 4u + r]); }
+        } else {
+          let a = select(select(0.0, read_x(from_x), inside), 1.0, row[s].bias);
+          sums[s] = fma(vec4<f32>(a), b, sums[s]);
+        }
       }
+      at += pitch;
+      x += step;
+      passed += hop;
     }
   }
   if j >= columns() { return; }

@@ -26,12 +26,12 @@ function lanesFor(columns: number): number {
 
 /** A product of `rows` positions in each of `kinds` kinds, `columns` channels of the result and `depth` of the source, in each group. */
 function product(
-  { params: { groups }, aligned, adapter }: Call,
+  { params: { groups }, aligned, variant }: Call,
   { rows, kinds, columns, depth }: Readonly<Record<'rows' | 'kinds' | 'columns' | 'depth', number>>,
 ): Launch {
   const constants = { EVEN: aligned && columns % 4 === 0, FOUR: aligned && depth % 4 === 0 };
   const vectors = constants.EVEN && constants.FOUR;
-  if (!adapter.software) {
+  if (variant === 'tiled') {
     const tiles = Math.ceil(rows / TILE) * Math.ceil(columns / TILE);
     return {
       entry: 'tiled',
@@ -65,6 +65,21 @@ function partsOf({ params: { n, c, oh, ow, oc, kh, kw, groups }, has }: Call) {
   return { parts: 2 ** Math.floor(Math.log2(Math.max(1, most))), rows };
 }
 
+const unit = { strideH: 1, strideW: 1, dilationH: 1, dilationW: 1, padTop: 1, padLeft: 1, groups: 1 };
+/** A layer in the middle of a net: 3x3, 64 to 64 channels, 28x28, which every shape takes the choice from. */
+const sampled = { n: 2, h: 28, w: 28, c: 64, oh: 28, ow: 28, oc: 64, kh: 3, kw: 3, ...unit };
+const image = sampled.n * sampled.h * sampled.w * sampled.c;
+const weights = sampled.kh * sampled.kw * sampled.c * sampled.oc;
+
+/** product.wgsl and backward_weight.wgsl have both; `operands` are the elements of the two inputs and the output. */
+const variantsOf = ([a, b, out]: readonly [number, number, number]) => ({
+  names: ['registers', 'tiled'],
+  gpu: 'tiled',
+  software: 'registers',
+  classOf: () => 'any',
+  samples: { any: { params: sampled, inputs: [a, b], outputs: [out] } },
+});
+
 export const conv2dKernels: readonly WebGpuKernel[] = [
   webGpuKernel({
     op: 'conv2d',
@@ -72,6 +87,7 @@ export const conv2dKernels: readonly WebGpuKernel[] = [
     texts: ['conv2d/forward.wgsl', 'conv2d/product.wgsl'],
     inputs: ['x', 'w', 'bias'],
     outputs: ['y'],
+    variants: variantsOf([image, weights, image]),
     launches(call) {
       const { n, c, oh, ow, oc, groups } = call.params;
       return [product(call, { rows: n * oh * ow, kinds: 1, columns: oc / groups, depth: c / groups })];
@@ -83,6 +99,7 @@ export const conv2dKernels: readonly WebGpuKernel[] = [
     texts: ['conv2d/backward_data.wgsl', 'conv2d/product.wgsl'],
     inputs: ['dy', 'w'],
     outputs: ['dx'],
+    variants: variantsOf([image, weights, image]),
     scratch({ params: { c, oc, kh, kw, groups } }) {
       return { turned: ((kh * kw * c) / groups) * oc };
     },
@@ -102,6 +119,7 @@ export const conv2dKernels: readonly WebGpuKernel[] = [
     texts: ['conv2d/backward_weight.wgsl'],
     inputs: ['x', 'dy'],
     outputs: ['dw', 'db'],
+    variants: variantsOf([image, image, weights]),
     scratch(call) {
       const { parts, rows } = partsOf(call);
       return { parts: parts * rows * call.params.oc };
@@ -112,15 +130,16 @@ export const conv2dKernels: readonly WebGpuKernel[] = [
       const columns = oc / groups;
       const EVEN = call.aligned && columns % 4 === 0;
       const FOUR = call.aligned && (c / groups) % 4 === 0;
-      const lanes = call.adapter.software ? lanesFor(columns) : REGISTERS.threads;
+      const lanes = call.variant === 'registers' ? lanesFor(columns) : REGISTERS.threads;
       const constants = { EVEN, FOUR, LANES: lanes, PARTS: parts };
-      const [height, width] = call.adapter.software
-        ? [(REGISTERS.threads / lanes) * WEIGHT_ROWS, REGISTERS.columns * lanes]
-        : [TILE, TILE];
+      const [height, width] =
+        call.variant === 'registers'
+          ? [(REGISTERS.threads / lanes) * WEIGHT_ROWS, REGISTERS.columns * lanes]
+          : [TILE, TILE];
       const tiles = Math.ceil(rows / height) * Math.ceil(columns / width) * groups * parts;
       const vectors = EVEN && FOUR;
       return [
-        { entry: call.adapter.software ? 'registers' : 'tiled', groups: groupsFor(tiles, 1), constants, vectors },
+        { entry: call.variant, groups: groupsFor(tiles, 1), constants, vectors },
         { entry: 'add_parts', groups: groupsFor(rows * oc, THREADS), constants, vectors },
       ];
     },
