@@ -8,9 +8,13 @@ import { elementwiseKernels } from './elementwise/elementwise.webgpu.js';
 import { limitKernels } from './limit/limit.webgpu.js';
 import { pool2dKernels } from './pool2d/pool2d.webgpu.js';
 import { randomKernels } from './random/random.webgpu.js';
+import { reduceKernels } from './reduce/reduce.webgpu.js';
 import { rmspropKernels } from './rmsprop/rmsprop.webgpu.js';
 import { sgdMomentumEmaKernels } from './sgd_momentum_ema/sgd_momentum_ema.webgpu.js';
 import { sgemmKernels } from './sgemm/sgemm.webgpu.js';
+import { softmaxKernels } from './softmax/softmax.webgpu.js';
+import { softmaxCrossEntropyKernels } from './softmax_cross_entropy/softmax_cross_entropy.webgpu.js';
+import { stridedCopyKernels } from './strided_copy/strided_copy.webgpu.js';
 
 export const webGpuKernels: Readonly<Partial<Record<OpName, WebGpuKernel>>> = Object.fromEntries(
   [
@@ -24,5 +28,9 @@ export const webGpuKernels: Readonly<Partial<Record<OpName, WebGpuKernel>>> = Ob
     ...rmspropKernels,
     ...sgdMomentumEmaKernels,
     ...sgemmKernels,
+    ...reduceKernels,
+    ...softmaxKernels,
+    ...softmaxCrossEntropyKernels,
+    ...stridedCopyKernels,
   ].map((kernel) => [kernel.op, kernel]),
 );
