@@ -1,10 +1,5 @@
-// binary: CODE, DTYPE and RANK are constants; STEP_A and STEP_B with RANK 1 (0: one item for all). Operands as words.
-
-fn binary_word(a: u32, b: u32) -> u32 {
-  if DTYPE == 1u { return bitcast<u32>(binary_i32(CODE, bitcast<i32>(a), bitcast<i32>(b))); }
-  if CODE >= 9u && CODE <= 17u { return truth(compare_f32(CODE, bitcast<f32>(a), bitcast<f32>(b))); }
-  return bitcast<u32>(binary_f32(CODE, bitcast<f32>(a), bitcast<f32>(b), params.alpha, params.beta));
-}
+// binary: `binary_word(a: u32, b: u32) -> u32` is written for the function and the dtype (elementwise.webgpu.ts). DTYPE and RANK are
+// constants, and with RANK 1 STEP_A and STEP_B (false: one item for all). Operands as words.
 
 fn scalar_word() -> u32 {
   if DTYPE == 1u { return bitcast<u32>(params.intScalar); }

@@ -1,5 +1,5 @@
-// The f32 functions of one and of two operands, and the i32 ones, by the codes of elementwise.h. With a constant code only one
-// branch is compiled.
+// The functions of one and of two operands, f32 and i32, by the names of elementwise.h. Each is a function of its own, so that a shader
+// compiles only what it calls: with a switch, SwiftShader took a second for each.
 
 // The normal distribution, by its tail: functions.h.
 fn gaussian_cdf(x: f32) -> f32 {
@@ -113,100 +113,83 @@ fn is_negative(x: f32) -> bool { return (bitcast<u32>(x) & 0x80000000u) != 0u &&
 fn gelu_tanh_of(x: f32) -> f32 { return tanh_f32(0.797884561 * (x + 0.044715 * x * x * x)); }
 fn truth(value: bool) -> u32 { return select(0u, 1u, value); }
 
-// A value by the code of a unary function that gives f32.
-fn unary_f32(code: u32, x: f32, alpha: f32, beta: f32) -> f32 {
-  switch code {
-    case 0u: { return bitcast<f32>(bitcast<u32>(x) ^ 0x80000000u); }
-    case 1u: { return bitcast<f32>(bitcast<u32>(x) & 0x7fffffffu); }
-    case 2u: { return sign_f32(x); }
-    case 3u: { return x * x; }
-    case 4u: { return sqrt_f32(x, false); }
-    case 5u: { return sqrt_f32(x, true); }
-    case 6u: { return select(1.0 / x, copy_sign(infinity(), x), is_zero(x)); }
-    case 7u: { return exp_f32(x); }
-    case 8u: { return expm1_f32(x); }
-    case 9u: { return log_f32(x); }
-    case 10u: { return log1p_f32(x); }
-    case 11u: { return sin_f32(x); }
-    case 12u: { return cos_f32(x); }
-    case 13u: { return tanh_f32(x); }
-    case 14u: { return sigmoid_f32(x); }
-    case 15u: { return select(x, 0.0, is_negative(x)); }
-    case 16u: { return select(alpha * x, x, x > 0.0); }
-    case 17u: { return select(alpha * expm1_f32(x), x, x > 0.0); }
-    case 18u: { return x * gaussian_cdf(x); }
-    case 19u: { return 0.5 * x * (1.0 + gelu_tanh_of(x)); }
-    case 20u: { return x * sigmoid_f32(x); }
-    case 21u: { return softplus_f32(x); }
-    case 22u: { return select(select(floor(x), -1.0, is_negative(x) && is_subnormal(x)), x, !is_finite(x)); }
-    case 23u: { return select(select(ceil(x), 1.0, !is_negative(x) && is_subnormal(x)), x, !is_finite(x)); }
-    case 24u: { return select(round(x), x, !is_finite(x)); }
-    case 25u: {
-      if is_nan(x) { return x; }
-      if x < alpha { return alpha; }
-      return select(x, beta, x > beta);
-    }
-    case 29u: { return pow_f32(x, alpha); }
-    case 30u: { return alpha * x + beta; }
-    default: { return erf_f32(x); }
-  }
+fn unary_neg(x: f32, alpha: f32, beta: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) ^ 0x80000000u); }
+fn unary_abs(x: f32, alpha: f32, beta: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) & 0x7fffffffu); }
+fn unary_sign(x: f32, alpha: f32, beta: f32) -> f32 { return sign_f32(x); }
+fn unary_square(x: f32, alpha: f32, beta: f32) -> f32 { return x * x; }
+fn unary_sqrt(x: f32, alpha: f32, beta: f32) -> f32 { return sqrt_f32(x, false); }
+fn unary_rsqrt(x: f32, alpha: f32, beta: f32) -> f32 { return sqrt_f32(x, true); }
+fn unary_reciprocal(x: f32, alpha: f32, beta: f32) -> f32 { return select(1.0 / x, copy_sign(infinity(), x), is_zero(x)); }
+fn unary_exp(x: f32, alpha: f32, beta: f32) -> f32 { return exp_f32(x); }
+fn unary_expm1(x: f32, alpha: f32, beta: f32) -> f32 { return expm1_f32(x); }
+fn unary_log(x: f32, alpha: f32, beta: f32) -> f32 { return log_f32(x); }
+fn unary_log1p(x: f32, alpha: f32, beta: f32) -> f32 { return log1p_f32(x); }
+fn unary_sin(x: f32, alpha: f32, beta: f32) -> f32 { return sin_f32(x); }
+fn unary_cos(x: f32, alpha: f32, beta: f32) -> f32 { return cos_f32(x); }
+fn unary_tanh(x: f32, alpha: f32, beta: f32) -> f32 { return tanh_f32(x); }
+fn unary_sigmoid(x: f32, alpha: f32, beta: f32) -> f32 { return sigmoid_f32(x); }
+fn unary_relu(x: f32, alpha: f32, beta: f32) -> f32 { return select(x, 0.0, is_negative(x)); }
+fn unary_leaky_relu(x: f32, alpha: f32, beta: f32) -> f32 { return select(alpha * x, x, x > 0.0); }
+fn unary_elu(x: f32, alpha: f32, beta: f32) -> f32 { return select(alpha * expm1_f32(x), x, x > 0.0); }
+fn unary_gelu(x: f32, alpha: f32, beta: f32) -> f32 { return x * gaussian_cdf(x); }
+fn unary_gelu_tanh(x: f32, alpha: f32, beta: f32) -> f32 { return 0.5 * x * (1.0 + gelu_tanh_of(x)); }
+fn unary_silu(x: f32, alpha: f32, beta: f32) -> f32 { return x * sigmoid_f32(x); }
+fn unary_softplus(x: f32, alpha: f32, beta: f32) -> f32 { return softplus_f32(x); }
+fn unary_floor(x: f32, alpha: f32, beta: f32) -> f32 { return select(select(floor(x), -1.0, is_negative(x) && is_subnormal(x)), x, !is_finite(x)); }
+fn unary_ceil(x: f32, alpha: f32, beta: f32) -> f32 { return select(select(ceil(x), 1.0, !is_negative(x) && is_subnormal(x)), x, !is_finite(x)); }
+fn unary_round(x: f32, alpha: f32, beta: f32) -> f32 { return select(round(x), x, !is_finite(x)); }
+fn unary_clip(x: f32, alpha: f32, beta: f32) -> f32 {
+  if is_nan(x) { return x; }
+  if x < alpha { return alpha; }
+  return select(x, beta, x > beta);
 }
+fn unary_pow_scalar(x: f32, alpha: f32, beta: f32) -> f32 { return pow_f32(x, alpha); }
+fn unary_affine(x: f32, alpha: f32, beta: f32) -> f32 { return alpha * x + beta; }
+fn unary_erf(x: f32, alpha: f32, beta: f32) -> f32 { return erf_f32(x); }
 
-fn unary_i32(code: u32, x: i32, alpha: i32, beta: i32) -> i32 {
-  switch code {
-    case 0u: { return -x; }
-    case 1u: { return abs(x); }
-    case 2u: { return sign(x); }
-    case 3u: { return x * x; }
-    case 15u: { return max(x, 0); }
-    case 25u: { if x < alpha { return alpha; } return select(x, beta, x > beta); }
-    default: { return alpha * x + beta; }
-  }
-}
+fn int_unary_neg(x: i32, alpha: i32, beta: i32) -> i32 { return -x; }
+fn int_unary_abs(x: i32, alpha: i32, beta: i32) -> i32 { return abs(x); }
+fn int_unary_sign(x: i32, alpha: i32, beta: i32) -> i32 { return sign(x); }
+fn int_unary_square(x: i32, alpha: i32, beta: i32) -> i32 { return x * x; }
+fn int_unary_relu(x: i32, alpha: i32, beta: i32) -> i32 { return max(x, 0); }
+fn int_unary_clip(x: i32, alpha: i32, beta: i32) -> i32 { if x < alpha { return alpha; } return select(x, beta, x > beta); }
+fn int_unary_affine(x: i32, alpha: i32, beta: i32) -> i32 { return alpha * x + beta; }
 
-fn binary_f32(code: u32, a: f32, b: f32, alpha: f32, beta: f32) -> f32 {
-  switch code {
-    case 0u: { return a + b; }
-    case 1u: { return a - b; }
-    case 2u: { return a * b; }
-    case 3u: { return a / b; }
-    case 4u: { return pow_f32(a, b); }
-    case 5u: { if is_nan(a) { return a; } return select(b, a, a > b); }
-    case 6u: { if is_nan(a) { return a; } return select(b, a, a < b); }
-    case 7u: { let d = a - b; return d * d; }
-    case 8u: { return mod_f32(a, b); }
-    case 18u: { return select(b, 0.0, a <= 0.0); }
-    case 19u: { return b * a * (1.0 - a); }
-    case 20u: { return b * (1.0 - a * a); }
-    case 21u: { return b * sign_f32(a); }
-    case 22u: { return select(alpha * b, b, a > 0.0); }
-    case 23u: { return select(alpha * b * exp_f32(a), b, a > 0.0); }
-    case 24u: { return b * (gaussian_cdf(a) + a * 0.398942280 * exp_f32(-0.5 * a * a)); }
-    case 25u: {
-      let t = gelu_tanh_of(a);
-      let slope = 0.797884561 * (1.0 + 0.134145 * a * a);
-      return b * (0.5 * (1.0 + t) + 0.5 * a * (1.0 - t * t) * slope);
-    }
-    case 26u: { let s = sigmoid_f32(a); return b * s * (1.0 + a * (1.0 - s)); }
-    case 27u: { return b * sigmoid_f32(a); }
-    default: { return select(b, 0.0, a < alpha || a > beta); }
-  }
+fn binary_add(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { return a + b; }
+fn binary_sub(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { return a - b; }
+fn binary_mul(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { return a * b; }
+fn binary_div(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { return a / b; }
+fn binary_pow(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { return pow_f32(a, b); }
+fn binary_maximum(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { if is_nan(a) { return a; } return select(b, a, a > b); }
+fn binary_minimum(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { if is_nan(a) { return a; } return select(b, a, a < b); }
+fn binary_squared_difference(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { let d = a - b; return d * d; }
+fn binary_mod(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { return mod_f32(a, b); }
+fn binary_relu_grad(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { return select(b, 0.0, a <= 0.0); }
+fn binary_sigmoid_grad(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { return b * a * (1.0 - a); }
+fn binary_tanh_grad(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { return b * (1.0 - a * a); }
+fn binary_abs_grad(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { return b * sign_f32(a); }
+fn binary_leaky_relu_grad(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { return select(alpha * b, b, a > 0.0); }
+fn binary_elu_grad(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { return select(alpha * b * exp_f32(a), b, a > 0.0); }
+fn binary_gelu_grad(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { return b * (gaussian_cdf(a) + a * 0.398942280 * exp_f32(-0.5 * a * a)); }
+fn binary_gelu_tanh_grad(a: f32, b: f32, alpha: f32, beta: f32) -> f32 {
+  let t = gelu_tanh_of(a);
+  let slope = 0.797884561 * (1.0 + 0.134145 * a * a);
+  return b * (0.5 * (1.0 + t) + 0.5 * a * (1.0 - t * t) * slope);
 }
+fn binary_silu_grad(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { let s = sigmoid_f32(a); return b * s * (1.0 + a * (1.0 - s)); }
+fn binary_softplus_grad(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { return b * sigmoid_f32(a); }
+fn binary_clip_grad(a: f32, b: f32, alpha: f32, beta: f32) -> f32 { return select(b, 0.0, a < alpha || a > beta); }
 
-fn compare_f32(code: u32, a: f32, b: f32) -> bool {
-  let unordered = is_nan(a) || is_nan(b);
-  switch code {
-    case 9u: { return !unordered && a == b; }
-    case 10u: { return unordered || a != b; }
-    case 11u: { return !unordered && a < b; }
-    case 12u: { return !unordered && a <= b; }
-    case 13u: { return !unordered && a > b; }
-    case 14u: { return !unordered && a >= b; }
-    case 15u: { return !is_zero(a) && !is_zero(b); }
-    case 16u: { return !is_zero(a) || !is_zero(b); }
-    default: { return is_zero(a) != is_zero(b); }
-  }
-}
+fn unordered(a: f32, b: f32) -> bool { return is_nan(a) || is_nan(b); }
+fn compare_equal(a: f32, b: f32) -> bool { return !unordered(a, b) && a == b; }
+fn compare_not_equal(a: f32, b: f32) -> bool { return unordered(a, b) || a != b; }
+fn compare_less(a: f32, b: f32) -> bool { return !unordered(a, b) && a < b; }
+fn compare_less_equal(a: f32, b: f32) -> bool { return !unordered(a, b) && a <= b; }
+fn compare_greater(a: f32, b: f32) -> bool { return !unordered(a, b) && a > b; }
+fn compare_greater_equal(a: f32, b: f32) -> bool { return !unordered(a, b) && a >= b; }
+fn compare_logical_and(a: f32, b: f32) -> bool { return !is_zero(a) && !is_zero(b); }
+fn compare_logical_or(a: f32, b: f32) -> bool { return !is_zero(a) || !is_zero(b); }
+fn compare_logical_xor(a: f32, b: f32) -> bool { return is_zero(a) != is_zero(b); }
 
 // By squaring, modulo 2^32; a negative exponent truncates 1 / a^|b|.
 fn pow_i32(a: i32, b: i32) -> i32 {
@@ -235,25 +218,21 @@ fn mod_i32(a: i32, b: i32) -> i32 {
   return select(r, r + b, r != 0 && (r < 0) != (b < 0));
 }
 
-fn binary_i32(code: u32, a: i32, b: i32) -> i32 {
-  switch code {
-    case 0u: { return a + b; }
-    case 1u: { return a - b; }
-    case 2u: { return a * b; }
-    case 3u: { return div_i32(a, b); }
-    case 4u: { return pow_i32(a, b); }
-    case 5u: { return max(a, b); }
-    case 6u: { return min(a, b); }
-    case 7u: { let d = a - b; return d * d; }
-    case 8u: { return mod_i32(a, b); }
-    case 9u: { return i32(truth(a == b)); }
-    case 10u: { return i32(truth(a != b)); }
-    case 11u: { return i32(truth(a < b)); }
-    case 12u: { return i32(truth(a <= b)); }
-    case 13u: { return i32(truth(a > b)); }
-    case 14u: { return i32(truth(a >= b)); }
-    case 15u: { return i32(truth(a != 0 && b != 0)); }
-    case 16u: { return i32(truth(a != 0 || b != 0)); }
-    default: { return i32(truth((a != 0) != (b != 0))); }
-  }
-}
+fn int_binary_add(a: i32, b: i32) -> i32 { return a + b; }
+fn int_binary_sub(a: i32, b: i32) -> i32 { return a - b; }
+fn int_binary_mul(a: i32, b: i32) -> i32 { return a * b; }
+fn int_binary_div(a: i32, b: i32) -> i32 { return div_i32(a, b); }
+fn int_binary_pow(a: i32, b: i32) -> i32 { return pow_i32(a, b); }
+fn int_binary_maximum(a: i32, b: i32) -> i32 { return max(a, b); }
+fn int_binary_minimum(a: i32, b: i32) -> i32 { return min(a, b); }
+fn int_binary_squared_difference(a: i32, b: i32) -> i32 { let d = a - b; return d * d; }
+fn int_binary_mod(a: i32, b: i32) -> i32 { return mod_i32(a, b); }
+fn int_binary_equal(a: i32, b: i32) -> i32 { return i32(truth(a == b)); }
+fn int_binary_not_equal(a: i32, b: i32) -> i32 { return i32(truth(a != b)); }
+fn int_binary_less(a: i32, b: i32) -> i32 { return i32(truth(a < b)); }
+fn int_binary_less_equal(a: i32, b: i32) -> i32 { return i32(truth(a <= b)); }
+fn int_binary_greater(a: i32, b: i32) -> i32 { return i32(truth(a > b)); }
+fn int_binary_greater_equal(a: i32, b: i32) -> i32 { return i32(truth(a >= b)); }
+fn int_binary_logical_and(a: i32, b: i32) -> i32 { return i32(truth(a != 0 && b != 0)); }
+fn int_binary_logical_or(a: i32, b: i32) -> i32 { return i32(truth(a != 0 || b != 0)); }
+fn int_binary_logical_xor(a: i32, b: i32) -> i32 { return i32(truth((a != 0) != (b != 0))); }

@@ -1,17 +1,4 @@
-// unary: CODE and DTYPE are constants. Operands as words.
-
-fn unary_word(word: u32) -> u32 {
-  if DTYPE == 1u {
-    let x = bitcast<i32>(word);
-    if CODE == 26u { return truth(x == 0); }
-    return bitcast<u32>(unary_i32(CODE, x, params.intAlpha, params.intBeta));
-  }
-  let x = bitcast<f32>(word);
-  if CODE == 26u { return truth(is_zero(x)); }
-  if CODE == 27u { return truth(is_nan(x)); }
-  if CODE == 28u { return truth(is_finite(x)); }
-  return bitcast<u32>(unary_f32(CODE, x, params.alpha, params.beta));
-}
+// unary: `unary_word(word: u32) -> u32` is written for the function and the dtype (elementwise.webgpu.ts). Operands as words.
 
 @compute @workgroup_size(64)
 fn unary(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {

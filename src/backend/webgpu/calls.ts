@@ -158,7 +158,7 @@ export class Calls {
 
   #dispatchOf(
     kernel: WebGpuKernel,
-    { entry, groups, constants = {}, vectors = false }: Launch,
+    { entry, groups, constants = {}, code = '', vectors = false }: Launch,
     params: Uint8Array,
     placed: readonly Placed[],
     absent: readonly { name: string; type: ElementType }[],
@@ -196,13 +196,14 @@ export class Calls {
         'E_DEVICE',
         `${kernel.op}: expected operands in at most ${most} buffers, the adapter's limit, received ${bindings.length}`,
       );
-    const key = `${kernel.op}.${entry}|${JSON.stringify(constants)}${vectors}|${structure}|${absent.map(({ name, type }) => `${name}:${type}`).join(' ')}`;
+    const key = `${kernel.op}.${entry}|${code}${JSON.stringify(constants)}${vectors}|${structure}|${absent.map(({ name, type }) => `${name}:${type}`).join(' ')}`;
     const pipeline = this.#pipelines.get(kernel.op, kernel.texts, entry, key, () => ({
       struct: kernel.struct,
       bindings,
       absent,
       vectors,
       constants,
+      code,
     }));
     return { pipeline, bound, uniform, groups, binding: null };
   }

@@ -33,6 +33,8 @@ export interface Launch {
   readonly groups: readonly [number, number, number];
   /** Constants of the text, written before it; each pair makes a pipeline of its own. */
   readonly constants?: Readonly<Record<string, number | boolean>>;
+  /** WGSL written for this pipeline, before the text: what constants cannot say. */
+  readonly code?: string;
   /** Whether operands are also read and written by fours: all of them are aligned then. */
   readonly vectors?: boolean;
 }

@@ -17,6 +17,8 @@ export interface ShaderShape {
   readonly absent: readonly { readonly name: string; readonly type: ElementType }[];
   readonly vectors: boolean;
   readonly constants: Readonly<Record<string, number | boolean>>;
+  /** See `Launch.code`. */
+  readonly code: string;
 }
 
 /** Words that WGSL keeps for itself, as far as parameters are called so. */
@@ -148,6 +150,7 @@ export function shaderText(shape: ShaderShape, texts: readonly string[]): string
     ...Object.entries(shape.constants).map(([name, value]) => `const ${name} = ${literal(value)};`),
     ...shape.bindings.map((each, i) => binding(each, i, shape.vectors)),
     ...shape.absent.map(({ name, type }) => absentAccess(name, type)),
+    shape.code,
     ...texts,
   ].join('\n');
 }

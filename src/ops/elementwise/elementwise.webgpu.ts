@@ -1,6 +1,7 @@
 // How the elementwise ops run on WebGPU.
 import { type ElementType, groupsFor, type WebGpuKernel, webGpuKernel } from '../../backend/webgpu/kernel.js';
-import { binaryParams, castParams, fillParams, unaryParams, whereParams } from './params.js';
+import { dtypeCodes } from '../../tensor/dtype.js';
+import { binaryCodes, binaryParams, castParams, fillParams, unaryCodes, unaryParams, whereParams } from './params.js';
 
 /** Items of a workgroup of 64 threads, four each. */
 const DENSE = 256;
@@ -10,6 +11,37 @@ const functions = 'elementwise/functions.wgsl';
 const elementTypes: readonly ElementType[] = ['u32', 'u32', 'u8'];
 const elementOf = (dtype: number): ElementType => elementTypes[dtype] ?? 'u32';
 const product = (dims: readonly number[], rank: number): number => dims.slice(0, rank).reduce((a, b) => a * b, 1);
+
+/** Functions that do not give the f32 they take; the rest is called by its name in functions.wgsl. */
+const truths: Readonly<Record<string, string>> = {
+  logical_not: 'truth(is_zero(x))',
+  is_nan: 'truth(is_nan(x))',
+  is_finite: 'truth(is_finite(x))',
+};
+
+/** `unary_word` for a function and a dtype: what a shader does not call is not compiled. */
+function unaryWord(code: number, dtype: number): string {
+  const name = unaryCodes[code] ?? 'neg';
+  const float = truths[name] ?? `bitcast<u32>(unary_${name}(x, params.alpha, params.beta))`;
+  const integer =
+    name === 'logical_not' ? 'truth(x == 0)' : `bitcast<u32>(int_unary_${name}(x, params.intAlpha, params.intBeta))`;
+  const [type, value] = dtype === dtypeCodes.i32 ? ['i32', integer] : ['f32', float];
+  return `fn unary_word(word: u32) -> u32 { let x = bitcast<${type}>(word); return ${value}; }`;
+}
+
+const comparisons = new Set<string>(
+  binaryCodes.slice(binaryCodes.indexOf('equal'), binaryCodes.indexOf('logical_xor') + 1),
+);
+
+/** `binary_word`, likewise. */
+function binaryWord(code: number, dtype: number): string {
+  const name = binaryCodes[code] ?? 'add';
+  const float = comparisons.has(name)
+    ? `truth(compare_${name}(x, y))`
+    : `bitcast<u32>(binary_${name}(x, y, params.alpha, params.beta))`;
+  const [type, value] = dtype === dtypeCodes.i32 ? ['i32', `bitcast<u32>(int_binary_${name}(x, y))`] : ['f32', float];
+  return `fn binary_word(a: u32, b: u32) -> u32 { let x = bitcast<${type}>(a); let y = bitcast<${type}>(b); return ${value}; }`;
+}
 
 export const elementwiseKernels: readonly WebGpuKernel[] = [
   webGpuKernel({
@@ -23,7 +55,7 @@ export const elementwiseKernels: readonly WebGpuKernel[] = [
       {
         entry: 'unary',
         groups: groupsFor(count, DENSE),
-        constants: { CODE: code, DTYPE: dtype },
+        code: unaryWord(code, dtype),
         vectors: aligned,
       },
     ],
@@ -39,15 +71,15 @@ export const elementwiseKernels: readonly WebGpuKernel[] = [
       const steps = [strideA[0], strideB[0]];
       const dense = rank === 0 || (rank === 1 && steps.every((step) => step === 0 || step === 1));
       const constants = {
-        CODE: code,
         DTYPE: dtype,
         RANK: rank,
         STEP_A: rank === 1 && steps[0] === 1,
         STEP_B: rank === 1 && steps[1] === 1,
       };
       const count = product(dims, rank);
-      if (dense) return [{ entry: 'binary_dense', groups: groupsFor(count, DENSE), constants, vectors: aligned }];
-      return [{ entry: 'binary_strided', groups: groupsFor(count, STRIDED), constants }];
+      const shared = { constants, code: binaryWord(code, dtype) };
+      if (dense) return [{ entry: 'binary_dense', groups: groupsFor(count, DENSE), ...shared, vectors: aligned }];
+      return [{ entry: 'binary_strided', groups: groupsFor(count, STRIDED), ...shared }];
     },
   }),
   webGpuKernel({
