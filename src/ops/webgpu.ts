@@ -5,6 +5,7 @@ import { adamKernels } from './adam/adam.webgpu.js';
 import { conv2dKernels } from './conv2d/conv2d.webgpu.js';
 import { depthwiseConv2dKernels } from './depthwise_conv2d/depthwise_conv2d.webgpu.js';
 import { elementwiseKernels } from './elementwise/elementwise.webgpu.js';
+import { elementwiseChainKernels } from './elementwise_chain/elementwise_chain.webgpu.js';
 import { limitKernels } from './limit/limit.webgpu.js';
 import { pool2dKernels } from './pool2d/pool2d.webgpu.js';
 import { randomKernels } from './random/random.webgpu.js';
@@ -22,6 +23,7 @@ export const webGpuKernels: Readonly<Partial<Record<OpName, WebGpuKernel>>> = Ob
     ...conv2dKernels,
     ...depthwiseConv2dKernels,
     ...elementwiseKernels,
+    ...elementwiseChainKernels,
     ...limitKernels,
     ...pool2dKernels,
     ...randomKernels,

@@ -41,24 +41,39 @@ function withoutSubnormals(ran: Ran): Ran {
   return { before: ran.before, after };
 }
 
-/** As `runCase`, on WebGPU. */
-async function runHere(info: Info, one: Case, placed: ReturnType<typeof placeCase>): Promise<Ran> {
-  const handles: number[] = [];
+/** Between two operands that share a buffer: where bindings may start, so that both kinds of offset occur. */
+const BOUNDARY = 256;
+/** Operands in buffers of their own, as every adapter can bind. */
+const MOST_BUFFERS = 8;
+
+/**
+ * As `runCase`, on WebGPU. `together`: all operands in one buffer, as parameters or a plan's temporaries are; those of a case with
+ * more operands than an adapter may bind buffers are always.
+ */
+async function runHere(info: Info, one: Case, placed: ReturnType<typeof placeCase>, together: boolean): Promise<Ran> {
+  const lengths = placed.map((p) => p?.image.length ?? 0);
+  const shared = together || placed.filter((p) => p).length > MOST_BUFFERS;
+  const starts: number[] = [];
+  let total = 0;
+  for (const length of lengths) {
+    starts.push(shared ? total : 0);
+    total += Math.ceil(length / BOUNDARY) * BOUNDARY;
+  }
+  const handles = shared ? [backend.alloc(total)] : lengths.map((length) => backend.alloc(length));
+  const handleOf = (i: number): number => handles[shared ? 0 : i] ?? 0;
   try {
-    backend.block.operands.fill(0);
-    const triples = placed.map((p) => {
+    const triples = placed.map((p, i) => {
       if (!p) return [0, 0, 0];
-      const handle = backend.alloc(p.image.length);
-      handles.push(handle);
-      backend.write(handle, 0, p.image);
-      return [handle, p.offset, p.bytes];
+      const whole = new Uint8Array(shared ? Math.ceil(p.image.length / 4) * 4 : p.image.length);
+      whole.set(p.image);
+      backend.write(handleOf(i), starts[i] ?? 0, whole);
+      return [handleOf(i), (starts[i] ?? 0) + p.offset, p.bytes];
     });
     backend.block.operands.set(triples.flat());
     backend.block.params.u32.set(new Uint32Array(encodeParams(info, one.params).slice().buffer));
     backend.run(info.id, one.in.length, one.out.length);
-    let next = 0;
     const after = await Promise.all(
-      placed.map(async (p) => p && new Uint8Array(await backend.read(handles[next++] ?? 0, 0, p.image.length))),
+      placed.map(async (p, i) => p && new Uint8Array(await backend.read(handleOf(i), starts[i] ?? 0, p.image.length))),
     );
     return { before: placed, after };
   } finally {
@@ -73,7 +88,7 @@ async function check(info: Info, one: Case, bound: Parameters<typeof wrongValues
   };
   const both = async (values: Values, misaligned: boolean): Promise<[Ran, Ran]> => {
     const placed = placeCase(info, one, values, misaligned);
-    const here = runHere(info, one, placed);
+    const here = runHere(info, one, placed, values === 'poisoned');
     const ran = await here;
     note(values, strayWrites(ran, one.in.length));
     return [withoutSubnormals(ran), withoutSubnormals(runCase(info, one, values, misaligned, placed))];

@@ -1,6 +1,6 @@
 // The parameters of elementwise_chain: several elementwise functions in one pass (kernels/elementwise_chain/). There is no
 // public op of this name: captured plans put it where single ops stood (src/capture/passes/elementwise_chain.ts).
-import { type DecodedValues, type FieldSpec, type ParamStruct, struct } from '../../backend/params.js';
+import { type DecodedOf, struct } from '../../backend/params.js';
 
 export const CHAIN_STEPS = 8;
 export const CHAIN_INPUTS = 8;
@@ -30,11 +30,9 @@ export function chainOperand(operand: ChainOperand): number {
   return 'input' in operand ? 1 + operand.input : 1 + CHAIN_INPUTS + operand.step;
 }
 
-type Fields<S> = S extends ParamStruct<infer F extends Record<string, FieldSpec>> ? DecodedValues<F> : never;
-
 /** The inputs that have an item for each result and that no step reads after the one whose result is output `output`: it may overwrite them. */
 export function inputsReadUpTo(
-  { steps, single, a, b, store }: Fields<typeof elementwiseChainParams>,
+  { steps, single, a, b, store }: DecodedOf<typeof elementwiseChainParams>,
   output: number,
 ): ReadonlySet<number> {
   const storedAt = store.indexOf(output + 1);
