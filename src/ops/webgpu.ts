@@ -6,6 +6,7 @@ import { conv2dKernels } from './conv2d/conv2d.webgpu.js';
 import { depthwiseConv2dKernels } from './depthwise_conv2d/depthwise_conv2d.webgpu.js';
 import { elementwiseKernels } from './elementwise/elementwise.webgpu.js';
 import { elementwiseChainKernels } from './elementwise_chain/elementwise_chain.webgpu.js';
+import { gatherKernels } from './gather/gather.webgpu.js';
 import { limitKernels } from './limit/limit.webgpu.js';
 import { pool2dKernels } from './pool2d/pool2d.webgpu.js';
 import { randomKernels } from './random/random.webgpu.js';
@@ -24,6 +25,7 @@ export const webGpuKernels: Readonly<Partial<Record<OpName, WebGpuKernel>>> = Ob
     ...depthwiseConv2dKernels,
     ...elementwiseKernels,
     ...elementwiseChainKernels,
+    ...gatherKernels,
     ...limitKernels,
     ...pool2dKernels,
     ...randomKernels,
