@@ -2,6 +2,7 @@
 import type { OpName } from '../backend/backend.js';
 import type { WebGpuKernel } from '../backend/webgpu/kernel.js';
 import { adamKernels } from './adam/adam.webgpu.js';
+import { batchNormKernels } from './batch_norm/batch_norm.webgpu.js';
 import { conv2dKernels } from './conv2d/conv2d.webgpu.js';
 import { depthwiseConv2dKernels } from './depthwise_conv2d/depthwise_conv2d.webgpu.js';
 import { elementwiseKernels } from './elementwise/elementwise.webgpu.js';
@@ -21,6 +22,7 @@ import { stridedCopyKernels } from './strided_copy/strided_copy.webgpu.js';
 export const webGpuKernels: Readonly<Partial<Record<OpName, WebGpuKernel>>> = Object.fromEntries(
   [
     ...adamKernels,
+    ...batchNormKernels,
     ...conv2dKernels,
     ...depthwiseConv2dKernels,
     ...elementwiseKernels,

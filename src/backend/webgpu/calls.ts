@@ -158,11 +158,13 @@ export class Calls {
 
   #dispatchOf(
     kernel: WebGpuKernel,
-    { entry, groups, constants = {}, code = '', vectors = false }: Launch,
+    { entry, groups, constants = {}, code = '', vectors = false, uses }: Launch,
     params: Uint8Array,
-    placed: readonly Placed[],
-    absent: readonly { name: string; type: ElementType }[],
+    allPlaced: readonly Placed[],
+    allAbsent: readonly { name: string; type: ElementType }[],
   ): Dispatch {
+    const placed = uses ? allPlaced.filter(({ name }) => uses.includes(name)) : allPlaced;
+    const absent = uses ? [...allAbsent, ...allPlaced.filter(({ name }) => !uses.includes(name))] : allAbsent;
     const byBuffer = new Map<number, Placed[]>();
     for (const each of placed) {
       const list = byBuffer.get(each.held.id);

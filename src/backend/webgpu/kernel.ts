@@ -37,6 +37,8 @@ export interface Launch {
   readonly code?: string;
   /** Whether operands are also read and written by fours: all of them are aligned then. */
   readonly vectors?: boolean;
+  /** The operands and scratch that the entry reaches, where all would be more buffers than an adapter binds (8 everywhere); to its text the others are absent. */
+  readonly uses?: readonly string[];
 }
 
 /** Memory for one call, shared by its launches: elements of f32 by name; with 0 it is absent, as an operand may be. */
