@@ -8,6 +8,7 @@ import { depthwiseConv2dKernels } from './depthwise_conv2d/depthwise_conv2d.webg
 import { elementwiseKernels } from './elementwise/elementwise.webgpu.js';
 import { elementwiseChainKernels } from './elementwise_chain/elementwise_chain.webgpu.js';
 import { gatherKernels } from './gather/gather.webgpu.js';
+import { layerNormKernels } from './layer_norm/layer_norm.webgpu.js';
 import { limitKernels } from './limit/limit.webgpu.js';
 import { pool2dKernels } from './pool2d/pool2d.webgpu.js';
 import { randomKernels } from './random/random.webgpu.js';
@@ -28,6 +29,7 @@ export const webGpuKernels: Readonly<Partial<Record<OpName, WebGpuKernel>>> = Ob
     ...elementwiseKernels,
     ...elementwiseChainKernels,
     ...gatherKernels,
+    ...layerNormKernels,
     ...limitKernels,
     ...pool2dKernels,
     ...randomKernels,
