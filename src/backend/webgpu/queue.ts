@@ -169,7 +169,6 @@ export class CommandQueue {
     return new Promise((resolve, reject) => {
       this.submitted++;
       this.#push({ kind: 'read', from, offset, bytes, settle: { resolve, reject } });
-      this.flush();
     });
   }
 
@@ -177,7 +176,6 @@ export class CommandQueue {
     return new Promise((resolve, reject) => {
       this.submitted++;
       this.#push({ kind: 'fence', settle: { resolve, reject } });
-      this.flush();
     });
   }
 
