@@ -176,7 +176,7 @@ function optimizer({ rule, shapes }: OptimizerWork, on: Operands): Problem {
   // Gradients as backward leaves them: in the arena.
   scope(() => {
     const { grads } = bound.arena;
-    grads.write(ops.normal([grads.size], { seed: on.seed, stream: shapes.length }).dataSync());
+    grads.write(ops.normal([grads.size], { seed: on.seed, stream: shapes.length, device: 'cpu' }).dataSync());
   });
   for (const [, parameter] of parameters) parameter.grad = parameter.gradSlot;
   return {

@@ -122,7 +122,8 @@ export function orthogonal(gain = 1): Initializer {
     const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
     const long = Math.max(rows, columns);
     const short = Math.min(rows, columns);
-    const draws = normal([short, long], { mean: 0, std: 1, seed }).dataSync();
+    using normals = normal([short, long], { mean: 0, std: 1, seed, device: 'cpu' });
+    const draws = normals.dataSync();
     const basis = orthonormalize(Float64Array.from(draws), short, long);
     const values = new Float32Array(rows * columns);
     for (let i = 0; i < short; i++) {
