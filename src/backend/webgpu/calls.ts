@@ -5,7 +5,7 @@ import { type Handle, type OpName, opNames } from '../backend.js';
 import { createCallBlock, type NativeCallBlock } from '../call_block.js';
 import type { Buffers, Held } from './buffers.js';
 import type { AdapterTraits, ElementType, KernelCall, Launch, WebGpuKernel } from './kernel.js';
-import { type Bound, type Pipelines, UNIFORM_BYTES } from './pipelines.js';
+import type { Bound, Pipelines } from './pipelines.js';
 import type { Dispatch } from './queue.js';
 import type { BindingShape } from './shader.js';
 
@@ -153,7 +153,15 @@ export class Calls {
       placed.push({ held, offset: 0, bytes: held.capacity, name, type: 'f32', written: true });
       scratch.push(held);
     }
-    return { dispatches: launches.map((launch) => this.#dispatchOf(kernel, launch, params, placed, absent)), scratch };
+    try {
+      return {
+        dispatches: launches.map((launch) => this.#dispatchOf(kernel, launch, params, placed, absent)),
+        scratch,
+      };
+    } catch (error) {
+      this.release({ dispatches: [], scratch });
+      throw error;
+    }
   }
 
   #dispatchOf(
@@ -171,7 +179,7 @@ export class Calls {
       if (list === undefined) byBuffer.set(each.held.id, [each]);
       else list.push(each);
     }
-    const uniform = new Uint32Array(UNIFORM_BYTES / 4);
+    const uniform = new Uint32Array(params.length / 4 + placed.length);
     new Uint8Array(uniform.buffer).set(params);
     const bound: Bound[] = [];
     const bindings: BindingShape[] = [];

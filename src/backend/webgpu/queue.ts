@@ -243,12 +243,14 @@ export class CommandQueue {
         marked = command.mark;
         pass ??= encoder.beginComputePass({ label: 'anneal' });
         this.#words.set(uniform, (count * UNIFORM_BYTES) / 4);
-        if (bound !== pipeline) pass.setPipeline(pipeline.compiled);
-        bound = pipeline;
+        if (bound !== pipeline) {
+          pass.setPipeline(pipeline.compiled);
+          ops.add(pipeline.op);
+          bound = pipeline;
+        }
         this.#offsets[0] = count * UNIFORM_BYTES;
         pass.setBindGroup(0, this.#groupOf(command.dispatch), this.#offsets, 0, 1);
         pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
-        ops.add(pipeline.op);
         count++;
       } else if (command.kind === 'read') {
         pass?.end();
