@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { backendOf } from '../../src/backend/device.js';
 import { openAdapter } from '../../src/backend/webgpu/adapter.js';
 import { createWebGpuBackend } from '../../src/backend/webgpu/backend.js';
-import { device, ops, scope, tensor } from '../../src/index.js';
+import { device, ops, profile, scope, tensor } from '../../src/index.js';
 import { webGpuKernels } from '../../src/ops/webgpu.js';
 import { kernelText } from '../support/kernel_text.js';
 import { refuses, rejects } from '../support/refuses.js';
@@ -86,6 +86,19 @@ test('memory that was given back is used again, or returned', async () => {
   await device.sync('webgpu');
   assert.ok(device.trim('webgpu') >= 4000);
   assert.equal(device.memory('webgpu').pooledBytes, 0);
+});
+
+test('a profile has the times of its ops', async () => {
+  const { table } = await profile(async () => {
+    for (let i = 0; i < 3; i++) {
+      using result = scope(() => {
+        const a = ops.normal([64, 64], { seed: i });
+        return ops.relu(ops.matmul(a, a));
+      });
+      await result.data();
+    }
+  });
+  for (const label of ['random normal', 'sgemm']) assert.match(String(table), new RegExp(`^${label} +3 `, 'm'));
 });
 
 test('a kernel that does not compile is an error of its op, and the device goes on', async () => {

@@ -18,7 +18,7 @@ for (const software of [true, false]) {
   if (adapter === null) throw new Error("expected Dawn's null backend");
   const { maxStorageBuffersPerShaderStage } = adapter.limits;
   const device = await adapter.requestDevice({ requiredLimits: { maxStorageBuffersPerShaderStage } });
-  const traits = { software, subgroups: false, f16: false };
+  const traits = { software };
   const backend = createWebGpuBackend({ device, description: 'null', software, traits }, webGpuKernels, kernelText);
   for (const info of raw.ops()) {
     for (const { name, params, in: inputs, out } of readCaseTables().get(info.name)?.cases ?? []) {

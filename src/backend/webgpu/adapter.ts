@@ -17,8 +17,6 @@ export interface OpenedAdapter {
   readonly traits: AdapterTraits;
 }
 
-const FEATURES = ['timestamp-query', 'shader-f16', 'subgroups'] as const;
-
 /** At most so many storage buffers a shader; the most operands an op has is 16. */
 const MOST_BINDINGS = 16;
 
@@ -71,7 +69,7 @@ export async function openAdapter({ allowSoftware, powerPreference }: WebGpuOpti
   }
   const device = await adapter.requestDevice({
     label: 'anneal',
-    requiredFeatures: FEATURES.filter((feature) => features.has(feature)),
+    requiredFeatures: features.has('timestamp-query') ? ['timestamp-query'] : [],
     requiredLimits: {
       maxStorageBuffersPerShaderStage: Math.min(limits.maxStorageBuffersPerShaderStage, MOST_BINDINGS),
       maxBufferSize: limits.maxBufferSize,
@@ -85,11 +83,7 @@ export async function openAdapter({ allowSoftware, powerPreference }: WebGpuOpti
     device,
     description,
     software,
-    traits: {
-      // For tests, whose adapters are all in software: the variants for GPUs on them.
-      software: software && process.env.ANNEAL_WEBGPU_VARIANTS !== 'gpu',
-      subgroups: device.features.has('subgroups'),
-      f16: device.features.has('shader-f16'),
-    },
+    // For tests, whose adapters are all in software: the variants for GPUs on them.
+    traits: { software: software && process.env.ANNEAL_WEBGPU_VARIANTS !== 'gpu' },
   };
 }

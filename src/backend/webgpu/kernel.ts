@@ -1,4 +1,5 @@
-// How an op runs on WebGPU: what a room's WGSL text is called with. The text never names a binding: it reads and writes operands through functions that `shader.ts` writes for it.
+// How an op runs on WebGPU: what a room's WGSL text is called with. The text never names a binding: it reads and writes operands
+// through functions that `shader.ts` writes for it.
 import type { OpName } from '../backend.js';
 import type { DecodedValues, FieldSpec, FieldValues, ParamStruct } from '../params.js';
 
@@ -21,8 +22,6 @@ export interface KernelCall<P> {
 export interface AdapterTraits {
   /** A CPU that plays a GPU: workgroup memory costs, registers do not. */
   readonly software: boolean;
-  readonly subgroups: boolean;
-  readonly f16: boolean;
 }
 
 /** One dispatch. */
@@ -37,7 +36,10 @@ export interface Launch {
   readonly code?: string;
   /** Whether operands are also read and written by fours: all of them are aligned then. */
   readonly vectors?: boolean;
-  /** The operands and scratch that the entry reaches, where all would be more buffers than an adapter binds (8 everywhere); to its text the others are absent. */
+  /**
+   * The operands and scratch that the entry reaches, where all would be more buffers than every adapter binds (8); to its text
+   * the others are absent.
+   */
   readonly uses?: readonly string[];
 }
 
