@@ -48,8 +48,8 @@ test('so does a captured conv net with batch norm, pooling and SGD', async () =>
   assert.equal(step.plans.length, 2);
 });
 
-/** The losses of a conv net's first steps, from the same seed and data. */
-async function lossCurve(name: 'cpu' | 'webgpu', steps: number): Promise<number[]> {
+/** The losses of a conv net's first steps, from the same seed and data; each awaited before the next step, or all at the end. */
+async function lossCurve(name: 'cpu' | 'webgpu', steps: number, awaited = true): Promise<number[]> {
   device.setDevice(name);
   const model = nn.models.lenet({ filters: [8, 16], padding: 'same', hidden: [32] });
   model.build([14, 14, 1], 1);
@@ -63,14 +63,15 @@ async function lossCurve(name: 'cpu' | 'webgpu', steps: number): Promise<number[
     optimizer.step();
     return loss;
   });
-  const losses: number[] = [];
+  const losses: (number | Promise<number>)[] = [];
   for (let i = 0; i < steps; i++) {
     const loss = step({ x, y });
-    losses.push(await loss.item());
+    losses.push(awaited ? await loss.item() : loss.item());
     loss.dispose();
   }
+  const values = await Promise.all(losses);
   step.dispose();
-  return losses;
+  return values;
 }
 
 test("a conv net's first 50 losses are those of the CPU within 1e-3", async () => {
@@ -79,6 +80,12 @@ test("a conv net's first 50 losses are those of the CPU within 1e-3", async () =
     assert.ok(Math.abs(loss - (gpu[i] ?? Number.NaN)) <= 1e-3, `step ${i}: ${loss} and ${gpu[i]}`);
   });
   assert.ok((cpu.at(-1) ?? 1) < 0.5 * (cpu[0] ?? 0), 'it learns');
+});
+
+test('steps that are enqueued while shaders still compile', async () => {
+  await device.request('webgpu', { allowSoftware: true });
+  const [together, apart] = [await lossCurve('webgpu', 4, false), await lossCurve('webgpu', 4)];
+  assert.deepEqual(together, apart);
 });
 
 test('train.fit captures, validates, restores the best weights and reports ratios', async () => {

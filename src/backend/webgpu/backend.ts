@@ -157,6 +157,8 @@ export function createWebGpuBackend(
     memory: () => buffers.memory(),
     trim() {
       queue.flush();
+      // What waits for a pipeline may use memory that was given back since.
+      if (queue.waiting) return 0;
       queue.trim();
       return buffers.trim();
     },

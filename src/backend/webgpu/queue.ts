@@ -111,6 +111,11 @@ export class CommandQueue {
     return this.#lost;
   }
 
+  /** Whether something is not submitted yet, such as what waits for a pipeline. */
+  get waiting(): boolean {
+    return this.#next < this.#waiting.length;
+  }
+
   crowded(): boolean {
     return this.#inFlight > CROWDED;
   }
