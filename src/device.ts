@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DeviceName, MemoryInfo } from './backend/backend.js';
 import { addBackend, backendOf, type DeviceInfo, defaultDevice } from './backend/device.js';
-import { openAdapter, type WebGpuOptions } from './backend/webgpu/adapter.js';
+import { openAdapter } from './backend/webgpu/adapter.js';
 import { createWebGpuBackend } from './backend/webgpu/backend.js';
+import type { WebGpuOptions } from './backend/webgpu/options.js';
 import { chooseAsTold, tune } from './backend/webgpu/tuning.js';
 import { AnnealError } from './errors.js';
 import { webGpuKernels } from './ops/webgpu.js';
@@ -24,7 +25,7 @@ export {
   setThreads,
   sync,
 } from './backend/device.js';
-export type { WebGpuOptions } from './backend/webgpu/adapter.js';
+export type { WebGpuOptions } from './backend/webgpu/options.js';
 export type { Leak } from './tensor/tracker.js';
 
 /**

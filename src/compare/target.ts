@@ -3,7 +3,6 @@
 import type { Backend, Handle } from '../backend/backend.js';
 import { backendOf, cpuInfo, setInstructionSet, setThreads } from '../backend/device.js';
 import { type OperandRef, runCall } from '../bench/capture.js';
-import type { InstructionSet } from '../binding.js';
 import { request } from '../device.js';
 import { AnnealError } from '../errors.js';
 import type { RecordedCall, Values } from './recording.js';
@@ -55,7 +54,7 @@ function onCpu(name: string, bits: string, set: () => void): Target {
   };
 }
 
-const isaOf = (detail: string): InstructionSet | undefined => cpuInfo().runnable.find((isa) => isa === detail);
+const isaOf = (detail: string) => cpuInfo().runnable.find((isa) => isa === detail);
 
 /**
  * By name: `cpu`, `cpu:avx2` or another instruction set, `cpu:3` for three threads, `webgpu`.

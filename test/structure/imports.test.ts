@@ -5,7 +5,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { test } from 'node:test';
 import { root } from '../support/child.js';
 
-/** The other folders that files of a folder may import. errors.ts and scalar.ts are for all. */
+/** The other folders that files of a folder may import. errors.ts, scalar.ts and version.ts are for all. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   random: [],
   io: ['tensor'],
@@ -22,6 +22,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   train: ['backend', 'io', 'tensor', 'autograd', 'ops', 'capture', 'data', 'nn', 'optim', 'schedule'],
   report: ['io', 'data', 'nn', 'optim', 'schedule', 'train'],
   profile: ['backend', 'io', 'tensor', 'ops', 'report', 'bench'],
+  compare: ['backend', 'ops', 'bench', 'profile', 'device'],
   bench: [
     'backend',
     'io',
@@ -38,7 +39,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-const forAll = ['errors', 'scalar'];
+const forAll = ['errors', 'scalar', 'version'];
 
 /** Of io/, tensor/ and ops/, these import nothing that computes: what data files and schedules may use of them. */
 const pureTensorFiles = ['tensor/dtype.ts', 'tensor/shape.ts'];
@@ -90,8 +91,8 @@ test('every folder is listed above', () => {
   assert.deepEqual(rooms.sort(), [...Object.keys(allowed), 'cli'].sort());
 });
 
-test('nothing below train imports train, report, bench, profile or cli, and only the command imports cli', () => {
-  const above = ['train', 'report', 'bench', 'profile', 'cli'];
+test('nothing below train imports train, report, bench, profile, compare or cli, and only the command imports cli', () => {
+  const above = ['train', 'report', 'bench', 'profile', 'compare', 'cli'];
   const wrong = imports.filter(({ from, to }) => {
     const [room, target] = [roomOf(from), roomOf(to)];
     if (target === 'cli') return room !== 'cli';

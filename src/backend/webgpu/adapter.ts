@@ -1,13 +1,7 @@
 // From the machine to a GPUDevice: through navigator.gpu where there is one, else through Dawn, the npm package `webgpu`.
 import { AnnealError } from '../../errors.js';
 import type { AdapterTraits } from './kernel.js';
-
-export interface WebGpuOptions {
-  /** Take an adapter that is a CPU in disguise (SwiftShader, lavapipe), which anneal's own CPU kernels outrun by far. */
-  readonly allowSoftware?: boolean;
-  /** Which of two GPUs: the fast one unless told. */
-  readonly powerPreference?: 'high-performance' | 'low-power';
-}
+import type { WebGpuOptions } from './options.js';
 
 export interface OpenedAdapter {
   readonly device: GPUDevice;
