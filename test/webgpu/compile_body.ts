@@ -12,6 +12,7 @@ Object.assign(globalThis, globals);
 const gpu = create(['backend=null']);
 /** Storage buffers of a shader that every adapter has room for; scratch memory takes one as well. */
 const MOST_BUFFERS = 7;
+const tables = readCaseTables();
 let calls = 0;
 for (const software of [true, false]) {
   const adapter = await gpu.requestAdapter();
@@ -21,7 +22,7 @@ for (const software of [true, false]) {
   const traits = { software };
   const backend = createWebGpuBackend({ device, description: 'null', software, traits }, webGpuKernels, kernelText);
   for (const info of raw.ops()) {
-    for (const { name, params, in: inputs, out } of readCaseTables().get(info.name)?.cases ?? []) {
+    for (const { params, in: inputs, out } of tables.get(info.name)?.cases ?? []) {
       // In one buffer where there are more than every adapter binds.
       const sizes = [...inputs, ...out].map((operand) => operand && operand.n * itemBytes[operand.dtype]);
       const handles: number[] = [];
@@ -46,10 +47,10 @@ for (const software of [true, false]) {
       backend.run(info.id, inputs.length, out.length);
       for (const handle of handles) backend.free(handle);
       calls++;
-      await backend.sync().catch((error: unknown) => {
-        throw new Error(`${info.name} '${name}'`, { cause: error });
-      });
     }
+    await backend.sync().catch((error: unknown) => {
+      throw new Error(info.name, { cause: error });
+    });
   }
   backend.destroy();
 }

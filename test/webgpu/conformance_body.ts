@@ -84,7 +84,7 @@ async function runHere(info: Info, one: Case, placed: ReturnType<typeof placeCas
 }
 
 /** Flops above which a case runs on random values only: these adapters do some 1e9 a second, the reference fewer. */
-const LARGE = 3e6;
+const LARGE = 1e6;
 
 function flopsOf(info: Info, one: Case): number {
   const name = opNames[info.id];
