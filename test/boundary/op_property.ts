@@ -7,7 +7,7 @@ import type { OpInfo } from '../../src/binding.js';
 import { readCaseTables } from '../support/case_file.js';
 import { brokenGuard, itemBytes } from '../support/compare.js';
 import { mix } from '../support/formula.js';
-import { encodeParams, planCall, raw, submitCall } from '../support/raw.js';
+import { checkCall, encodeParams, planCall, raw, submitCall } from '../support/raw.js';
 import { isRefusal } from './refusal.js';
 
 const tables = readCaseTables();
@@ -129,6 +129,19 @@ function contents(length: number, seed: number): Uint8Array {
 }
 
 /** The promises of timed calls: each resolves, or rejects with a refusal. */
+const WILD = [Number.NaN, -1, 0.5, 2 ** 26, 2 ** 40, 2 ** 60, Number.POSITIVE_INFINITY];
+
+/** Whether the contract's check, by itself, lets a call through. It throws an AnnealError or nothing. */
+function checks(info: OpInfo, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): boolean {
+  try {
+    checkCall(info.id, params, operands, nIn, nOut);
+    return true;
+  } catch (error) {
+    assert.ok(isRefusal(error), `${info.name}: expected an AnnealError, received ${String(error)}`);
+    return false;
+  }
+}
+
 export const timed: Promise<unknown>[] = [];
 
 /** As `raw.run`, twice, on the addon's clock. */
@@ -177,10 +190,20 @@ export function opProperty(info: OpInfo): fc.IProperty<unknown> {
         operands.set([buffer.handle, offset, bytes], 3 * i);
         if (i >= inputs.length) buffer.writable.push([offset, bytes]);
       });
+      const bytes = new Uint8Array(Uint32Array.from(params).buffer);
+      const known = [0, ...handles];
+      const elsewhere = operands.map((value, i) => (i % 3 === 0 ? known.indexOf(value) : value));
+      // Numbers no buffer has: refused, or checked against others, but never read.
+      const wild = elsewhere.map((value, i) =>
+        mix(i, seed) % 5 === 0 ? (WILD[mix(i + 1, seed) % WILD.length] ?? 0) : value,
+      );
+      checks(info, bytes, wild, inputs.length, outputs.length);
+      const checked = checks(info, bytes, elsewhere, inputs.length, outputs.length);
       try {
         const run = [raw.run, submitCall, timeTwice, planCall][Math.abs(seed % 4)] ?? raw.run;
-        run(info.id, new Uint8Array(Uint32Array.from(params).buffer), operands, inputs.length, outputs.length);
+        run(info.id, bytes, operands, inputs.length, outputs.length);
         raw.wait();
+        assert.ok(checked, `${info.name}: the check alone refused what ran`);
         accepted.set(info.name, (accepted.get(info.name) ?? 0) + 1);
       } catch (error) {
         assert.ok(isRefusal(error), `${info.name}: expected an AnnealError, received ${String(error)}`);

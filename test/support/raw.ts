@@ -39,10 +39,20 @@ export const callBlock = {
 
 /** As `raw.run`, by way of the call block. */
 export function submitCall(op: number, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void {
+  fillCallBlock(op, params, operands, nIn, nOut);
+  raw.submit();
+}
+
+/** Checks the call and does not run it. Handles are numbers in [1, 2^26) that tell buffers apart. */
+export function checkCall(op: number, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void {
+  fillCallBlock(op, params, operands, nIn, nOut);
+  raw.checkCall();
+}
+
+function fillCallBlock(op: number, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void {
   callBlock.head.set([op, nIn, nOut]);
   callBlock.params.set(params.subarray(0, 256));
   callBlock.operands.set(operands.subarray(0, 48));
-  raw.submit();
 }
 
 /** As `raw.run`, by way of a plan of that one op, run twice: each operand is a slot of its own. */

@@ -1,9 +1,13 @@
 // The WebGPU device as its users meet it, on the driver of this process: run by backend.test.ts.
 import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { backendOf } from '../../src/backend/device.js';
 import { openAdapter } from '../../src/backend/webgpu/adapter.js';
 import { createWebGpuBackend } from '../../src/backend/webgpu/backend.js';
+import type { Choices } from '../../src/backend/webgpu/tuning.js';
 import { device, ops, profile, scope, tensor } from '../../src/index.js';
 import { webGpuKernels } from '../../src/ops/webgpu.js';
 import { kernelText } from '../support/kernel_text.js';
@@ -120,6 +124,34 @@ test('a kernel that does not compile is an error of its op, and the device goes 
   await rejects(broken.read(x, 0, 99), 'E_RANGE');
   assert.deepEqual([...new Float32Array(await broken.read(x, 0, 16))], [-1, 2, -3, 4]);
   broken.destroy();
+});
+
+test('the fastest variants are measured once and kept; what is torn is measured again', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'anneal-cache-'));
+  const before = process.env.ANNEAL_CACHE_DIR;
+  process.env.ANNEAL_CACHE_DIR = folder;
+  try {
+    await device.request('webgpu', { allowSoftware: true });
+    const [name = ''] = readdirSync(folder);
+    const file = join(folder, name);
+    const kept: Choices = JSON.parse(readFileSync(file, 'utf8'));
+    assert.ok('sgemm square' in kept);
+    for (const { variant, milliseconds } of Object.values(kept))
+      assert.equal(milliseconds[variant], Math.min(...Object.values(milliseconds)));
+    const { mtimeMs } = statSync(file);
+    await device.request('webgpu', { allowSoftware: true });
+    assert.equal(statSync(file).mtimeMs, mtimeMs, 'not measured again');
+    writeFileSync(file, '{"sgemm square"');
+    await device.request('webgpu', { allowSoftware: true });
+    assert.deepEqual(Object.keys(JSON.parse(readFileSync(file, 'utf8'))), Object.keys(kept));
+    process.env.ANNEAL_WEBGPU_VARIANTS = 'sgemm=quick';
+    await rejects(device.request('webgpu', { allowSoftware: true }), 'E_ARGUMENT', /sgemm=tiled4/);
+  } finally {
+    delete process.env.ANNEAL_WEBGPU_VARIANTS;
+    delete process.env.ANNEAL_CACHE_DIR;
+    if (before !== undefined) process.env.ANNEAL_CACHE_DIR = before;
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('a lost device rejects what is pending, and another can be made', async () => {

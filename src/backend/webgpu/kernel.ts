@@ -80,7 +80,7 @@ export interface WebGpuKernel<F extends Record<string, FieldSpec> = Record<strin
 
 /** Keeps the types of one kernel's parameters within it. */
 export function webGpuKernel<F extends Record<string, FieldSpec>>(kernel: WebGpuKernel<F>): WebGpuKernel {
-  return kernel as unknown as WebGpuKernel;
+  return kernel;
 }
 
 /** The most workgroups along an axis that every adapter takes. */

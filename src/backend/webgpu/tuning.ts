@@ -79,14 +79,16 @@ async function read(file: string): Promise<Choices | null> {
   }
 }
 
-/** In place of the file at once, or not at all: a cache that cannot be written costs the next process the same time. */
+/** In place of the file at once, or not at all. */
 async function keep(file: string, choices: Choices): Promise<void> {
   const partial = `${file}.${process.pid}`;
   try {
     await mkdir(dirname(file), { recursive: true });
     await writeFile(partial, `${JSON.stringify(choices, null, 1)}\n`);
     await rename(partial, file);
-  } catch {}
+  } catch {
+    // No place to keep it, such as a home that is read-only: the next process measures again, and nothing else is lost.
+  }
 }
 
 /** Makes the backend take the fastest variants, by the cache or by timing them. Gives them. */
