@@ -1,5 +1,6 @@
-// sgemm on WebGPU; contract in sgemm.h. TA, TB: whether A, B are stored transposed; the sum over K is in order in every variant
-// but for split-K, whose parts are of a length fixed by the shape and added in order.
+// sgemm on WebGPU; contract in sgemm.h. TA, TB: whether A, B are stored transposed. The sum over K is in order; with PARTS above 1
+// (split-K, for products that give few tiles a long way to go) it is cut into so many, which the shape alone decides: each
+// workgroup leaves its part of the sum in scratch, [part][batch][m][n], and `add_parts` adds them in order.
 //
 // registers  A thread holds ROWS x 4 VECTORS of C; no workgroup memory. For adapters that are CPUs. Reads rows of B by fours, for
 //            which `pack_b` may put them in place first.
@@ -10,12 +11,27 @@
 fn index_a(b: u32, i: u32, k: u32) -> u32 { return b * params.strideA + select(i * params.k + k, k * params.m + i, TA); }
 fn index_b(b: u32, k: u32, j: u32) -> u32 { return b * params.strideB + select(k * params.n + j, j * params.k + k, TB); }
 
-fn finish(b: u32, i: u32, j: u32, sum: f32) {
-  let at = (b * params.m + i) * params.n + j;
+// What a workgroup sums: steps begin to end of K, of matrix b.
+struct Span { b: u32, begin: u32, end: u32 }
+fn span_of(z: u32) -> Span {
+  if PARTS == 1u { return Span(z, 0u, params.k); }
+  let part = z / params.batch;
+  // Whole tiles of depth.
+  let each = (params.k + 16u * PARTS - 1u) / (16u * PARTS) * 16u;
+  return Span(z - part * params.batch, min(params.k, part * each), min(params.k, part * each + each));
+}
+
+fn finish_at(at: u32, j: u32, sum: f32) {
   var value = sum;
   if params.accumulate == 1u { value += read_c(at); }
   if has_bias { value += read_bias(j); }
   write_c(at, activate(value, params.activation));
+}
+
+// Element i, j of matrix z of C, or of its parts.
+fn finish(z: u32, i: u32, j: u32, sum: f32) {
+  let at = (z * params.m + i) * params.n + j;
+  if PARTS > 1u { write_parts(at, sum); } else { finish_at(at, j, sum); }
 }
 
 fn activate4(x: vec4<f32>) -> vec4<f32> {
@@ -23,16 +39,20 @@ fn activate4(x: vec4<f32>) -> vec4<f32> {
   return vec4<f32>(activate(x.x, params.activation), activate(x.y, params.activation), activate(x.z, params.activation), activate(x.w, params.activation));
 }
 
-fn finish4(b: u32, i: u32, j: u32, sum: vec4<f32>) {
+fn finish4(z: u32, i: u32, j: u32, sum: vec4<f32>) {
   if j + 4u <= params.n {
-    let at = (b * params.m + i) * params.n + j;
+    let at = (z * params.m + i) * params.n + j;
+    if PARTS > 1u {
+      write4_parts(at, sum);
+      return;
+    }
     var value = sum;
     if params.accumulate == 1u { value += read4_c(at); }
     if has_bias { value += read4_bias(j); }
     write4_c(at, activate4(value));
     return;
   }
-  for (var d = 0u; j + d < params.n; d++) { finish(b, i, j + d, sum[d]); }
+  for (var d = 0u; j + d < params.n; d++) { finish(z, i, j + d, sum[d]); }
 }
 
 // Columns j to j + 3 of row k of B; what lies beyond the last column is whatever is there, and not used.
@@ -53,13 +73,14 @@ const VECTORS = 4u;
 
 @compute @workgroup_size(8)
 fn registers(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let b = group.z;
+  let span = span_of(group.z);
+  let b = span.b;
   let i = group.y * ROWS;
   let j = (group.x * 8u + lane) * 4u * VECTORS;
   if j >= params.n { return; }
   var sums: array<array<vec4<f32>, VECTORS>, ROWS>;
   let last = (params.n - 1u) / 4u * 4u;
-  for (var k = 0u; k < params.k; k++) {
+  for (var k = span.begin; k < span.end; k++) {
     let b0 = row_b(b, k, j);
     let b1 = row_b(b, k, min(j + 4u, last));
     let b2 = row_b(b, k, min(j + 8u, last));
@@ -75,7 +96,7 @@ fn registers(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
   for (var r = 0u; r < ROWS; r++) {
     if i + r >= params.m { break; }
     for (var v = 0u; v < VECTORS; v++) {
-      if j + 4u * v < params.n { finish4(b, i + r, j + 4u * v, sums[r][v]); }
+      if j + 4u * v < params.n { finish4(group.z, i + r, j + 4u * v, sums[r][v]); }
     }
   }
 }
@@ -118,15 +139,16 @@ var<workgroup> tile_b: array<vec4<f32>, 256>;
 
 @compute @workgroup_size(16, 16)
 fn tiled4(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let b = group.z;
+  let span = span_of(group.z);
+  let b = span.b;
   let i0 = group.y * 64u;
   let j0 = group.x * 64u;
   var sums: array<vec4<f32>, 4>;
-  for (var k0 = 0u; k0 < params.k; k0 += 16u) {
+  for (var k0 = span.begin; k0 < span.end; k0 += 16u) {
     tile_a[lane] = four_a(b, i0 + lane % 16u * 4u, k0 + lane / 16u);
     tile_b[lane] = four_b(b, k0 + lane / 16u, j0 + lane % 16u * 4u);
     workgroupBarrier();
-    for (var d = 0u; d < min(16u, params.k - k0); d++) {
+    for (var d = 0u; d < min(16u, span.end - k0); d++) {
       let x = tile_a[d * 16u + local.y];
       let v = tile_b[d * 16u + local.x];
       sums[0] = fma(vec4<f32>(x.x), v, sums[0]);
@@ -140,23 +162,24 @@ fn tiled4(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id)
   let j = j0 + local.x * 4u;
   if j >= params.n { return; }
   for (var r = 0u; r < 4u; r++) {
-    if i + r < params.m { finish4(b, i + r, j, sums[r]); }
+    if i + r < params.m { finish4(group.z, i + r, j, sums[r]); }
   }
 }
 
 @compute @workgroup_size(16, 16)
 fn tiled8(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let b = group.z;
+  let span = span_of(group.z);
+  let b = span.b;
   let i0 = group.y * 128u;
   let j0 = group.x * 128u;
   // Rows 4 y + r and 64 + 4 y + r, columns 4 x + c and 64 + 4 x + c: neighbouring threads read neighbouring words.
   var left: array<vec4<f32>, 8>;
   var right: array<vec4<f32>, 8>;
-  for (var k0 = 0u; k0 < params.k; k0 += 8u) {
+  for (var k0 = span.begin; k0 < span.end; k0 += 8u) {
     tile_a[lane] = four_a(b, i0 + lane % 32u * 4u, k0 + lane / 32u);
     tile_b[lane] = four_b(b, k0 + lane / 32u, j0 + lane % 32u * 4u);
     workgroupBarrier();
-    for (var d = 0u; d < min(8u, params.k - k0); d++) {
+    for (var d = 0u; d < min(8u, span.end - k0); d++) {
       let v0 = tile_b[d * 32u + local.x];
       let v1 = tile_b[d * 32u + 16u + local.x];
       let x = tile_a[d * 32u + local.y];
@@ -174,7 +197,17 @@ fn tiled8(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id)
   for (var r = 0u; r < 8u; r++) {
     let i = i0 + r / 4u * 64u + local.y * 4u + r % 4u;
     if i >= params.m { continue; }
-    if j < params.n { finish4(b, i, j, left[r]); }
-    if j + 64u < params.n { finish4(b, i, j + 64u, right[r]); }
+    if j < params.n { finish4(group.z, i, j, left[r]); }
+    if j + 64u < params.n { finish4(group.z, i, j + 64u, right[r]); }
   }
+}
+
+@compute @workgroup_size(64)
+fn add_parts(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let at = 64u * flat_group(group, groups) + lane;
+  let size = params.batch * params.m * params.n;
+  if at >= size { return; }
+  var total = 0.0;
+  for (var part = 0u; part < PARTS; part++) { total += read_parts(part * size + at); }
+  finish_at(at, at % params.n, total);
 }

@@ -4,7 +4,7 @@ import { AnnealError } from '../../errors.js';
 import { type Handle, type OpName, opNames } from '../backend.js';
 import { createCallBlock, type NativeCallBlock } from '../call_block.js';
 import type { Buffers, Held } from './buffers.js';
-import type { AdapterTraits, ElementType, KernelCall, Launch, WebGpuKernel } from './kernel.js';
+import type { AdapterTraits, ElementType, KernelCall, Launch, Variants, WebGpuKernel } from './kernel.js';
 import type { Bound, Pipelines } from './pipelines.js';
 import type { Dispatch } from './queue.js';
 import type { BindingShape } from './shader.js';
@@ -75,10 +75,12 @@ export class Calls {
     return kernel;
   }
 
-  #variantOf(op: OpName, { software: onCpu, gpu }: { software: string; gpu: string }, shapeClass: string): string {
-    return (
-      this.#chosen.get(`${op} *`) ?? this.#chosen.get(`${op} ${shapeClass}`) ?? (this.#traits.software ? onCpu : gpu)
-    );
+  /** Empty where the kernel has none. */
+  #variantOf({ op, variants }: WebGpuKernel, params: Parameters<Variants['classOf']>[0]): string {
+    if (variants === undefined) return '';
+    const name = variants.classOf(params);
+    const unmeasured = variants.classes[name]?.[this.#traits.software ? 'software' : 'gpu'];
+    return this.#chosen.get(`${op} *`) ?? this.#chosen.get(`${op} ${name}`) ?? unmeasured ?? '';
   }
 
   /** `op`: in whose name. @throws E_DISPOSED, E_RANGE */
@@ -116,7 +118,6 @@ export class Calls {
     const decoded = kernel.struct.decode(params);
     const types = kernel.types?.(decoded) ?? {};
     const names = [...kernel.inputs, ...kernel.outputs];
-    const { variants } = kernel;
     const placed: Placed[] = [];
     const absent: { name: string; type: ElementType }[] = [];
     let aligned = true;
@@ -137,7 +138,7 @@ export class Calls {
     const described: KernelCall<typeof decoded> = {
       params: decoded,
       adapter: this.#traits,
-      variant: variants ? this.#variantOf(op, variants, variants.classOf(decoded)) : '',
+      variant: this.#variantOf(kernel, decoded),
       aligned,
       has: (name) => placed.some((each) => each.name === name),
     };

@@ -46,21 +46,31 @@ export interface Launch {
 /** Memory for one call, shared by its launches: elements of f32 by name; with 0 it is absent, as an operand may be. */
 export type ScratchSizes = Readonly<Record<string, number>>;
 
-/** Ways to compute the same that differ in speed: which is the fastest is measured once for each adapter (tuning.ts). */
-export interface Variants<F extends Record<string, FieldSpec>> {
+/** Shapes that take the same variant. */
+export interface ShapeClass<F extends Record<string, FieldSpec>> {
+  /** The variants that are timed. */
   readonly names: readonly string[];
   /** What is taken before anything was measured. */
   readonly gpu: string;
   readonly software: string;
-  /** Shapes of one class take the same variant. */
+  /** The call to time: parameters, and elements of f32 of each operand. */
+  readonly sample: {
+    readonly params: FieldValues<F>;
+    readonly inputs: readonly number[];
+    readonly outputs: readonly number[];
+  };
+}
+
+/** Ways to compute the same that differ in speed: which is the fastest is measured once for each adapter (tuning.ts). */
+export interface Variants<F extends Record<string, FieldSpec> = Record<string, FieldSpec>> {
+  /** The name of one of `classes`. */
   classOf(params: DecodedValues<F>): string;
-  /** A call of each class to time: parameters, and elements of f32 of each operand. */
-  readonly samples: Readonly<
-    Record<
-      string,
-      { readonly params: FieldValues<F>; readonly inputs: readonly number[]; readonly outputs: readonly number[] }
-    >
-  >;
+  readonly classes: Readonly<Record<string, ShapeClass<F>>>;
+}
+
+/** All variants, each once. */
+export function variantNames<F extends Record<string, FieldSpec>>({ classes }: Variants<F>): readonly string[] {
+  return [...new Set(Object.values(classes).flatMap(({ names }) => names))];
 }
 
 export interface WebGpuKernel<F extends Record<string, FieldSpec> = Record<string, FieldSpec>> {

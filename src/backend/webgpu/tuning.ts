@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { AnnealError } from '../../errors.js';
 import type { OpName } from '../backend.js';
 import type { WebGpuBackend } from './backend.js';
-import type { WebGpuKernel } from './kernel.js';
+import { variantNames, type WebGpuKernel } from './kernel.js';
 
 /** By op and class of shapes: the variant, and the milliseconds of each. */
 export type Choices = Readonly<
@@ -15,6 +15,8 @@ export type Choices = Readonly<
 >;
 
 const SAMPLES = 5;
+/** A call of so many seconds is timed once: adapters that slow are in software, and five calls of each variant took them half a minute. */
+const SLOW = 0.03;
 
 /** Where choices are kept: `ANNEAL_CACHE_DIR`, else the user's cache folder. */
 export function cacheFolder(): string {
@@ -24,20 +26,21 @@ export function cacheFolder(): string {
 
 /** A file for each adapter, driver and version of ours, and for each set of variants there is to choose from. */
 function fileOf(description: string, version: string, kernels: readonly WebGpuKernel[]): string {
-  const choices = kernels.map(({ op, variants }) => [op, variants?.names, variants?.samples]);
+  const choices = kernels.map(({ op, variants }) => [op, variants?.classes]);
   const key = JSON.stringify([description, version, choices]);
   return join(cacheFolder(), `webgpu-${createHash('sha256').update(key).digest('hex').slice(0, 16)}.json`);
 }
 
-/** The median seconds of one sample call with each variant. */
+/** The median milliseconds of one sample call with each variant. */
 async function timeVariants(
   backend: WebGpuBackend,
   { op, struct, variants }: WebGpuKernel,
   shapeClass: string,
 ): Promise<Record<string, number>> {
-  const sample = variants?.samples[shapeClass];
+  const group = variants?.classes[shapeClass];
   const milliseconds: Record<string, number> = {};
-  if (variants === undefined || sample === undefined) return milliseconds;
+  if (group === undefined) return milliseconds;
+  const { names, sample } = group;
   const sizes = [...sample.inputs, ...sample.outputs];
   const handles = sizes.map((size) => backend.alloc(4 * size));
   try {
@@ -47,11 +50,13 @@ async function timeVariants(
     const params = struct.encode(sample.params).slice();
     const operands = Float64Array.from(handles.flatMap((handle, i) => [handle, 0, 4 * (sizes[i] ?? 0)]));
     const [nIn, nOut] = [sample.inputs.length, sample.outputs.length];
-    for (const name of variants.names) {
+    for (const name of names) {
       backend.choose(op, shapeClass, name);
-      const timing = { samples: SAMPLES, inner: 1, cold: false };
-      const seconds = [...(await backend.time(op, params, operands, nIn, nOut, timing))].sort((a, b) => a - b);
-      milliseconds[name] = 1e3 * (seconds[SAMPLES >> 1] ?? Number.POSITIVE_INFINITY);
+      const timed = (samples: number) =>
+        backend.time(op, params, operands, nIn, nOut, { samples, inner: 1, cold: false });
+      let seconds = await timed(1);
+      if ((seconds[0] ?? 0) < SLOW) seconds = (await timed(SAMPLES)).sort();
+      milliseconds[name] = 1e3 * (seconds[seconds.length >> 1] ?? Number.POSITIVE_INFINITY);
     }
   } finally {
     for (const handle of handles) backend.free(handle);
@@ -62,7 +67,7 @@ async function timeVariants(
 async function measured(backend: WebGpuBackend, kernels: readonly WebGpuKernel[]): Promise<Choices> {
   const choices: Record<string, Choices[string]> = {};
   for (const kernel of kernels) {
-    for (const shapeClass of Object.keys(kernel.variants?.samples ?? {})) {
+    for (const shapeClass of Object.keys(kernel.variants?.classes ?? {})) {
       const milliseconds = await timeVariants(backend, kernel, shapeClass);
       const [variant = ''] = Object.entries(milliseconds).sort((a, b) => a[1] - b[1])[0] ?? [];
       choices[`${kernel.op} ${shapeClass}`] = { variant, milliseconds };
@@ -103,9 +108,9 @@ export async function tune(
   const choices = known ?? (await measured(backend, kernels));
   if (known === null) await keep(file, choices);
   for (const { op, variants } of kernels) {
-    for (const shapeClass of Object.keys(variants?.samples ?? {})) {
+    for (const [shapeClass, { names }] of Object.entries(variants?.classes ?? {})) {
       const variant = choices[`${op} ${shapeClass}`]?.variant;
-      if (variant !== undefined && variants?.names.includes(variant)) backend.choose(op, shapeClass, variant);
+      if (variant !== undefined && names.includes(variant)) backend.choose(op, shapeClass, variant);
     }
   }
   return choices;
@@ -124,9 +129,9 @@ export function chooseAsTold(
     if (pair === 'gpu' || pair === 'software') continue;
     const [name, variant = ''] = pair.split('=');
     const kernel = Object.values(kernels).find(({ op }) => op === name);
-    if (!kernel?.variants?.names.includes(variant)) {
-      const known = Object.values(kernels).flatMap(
-        ({ op, variants }) => variants?.names.map((each) => `${op}=${each}`) ?? [],
+    if (!kernel?.variants || !variantNames(kernel.variants).includes(variant)) {
+      const known = Object.values(kernels).flatMap(({ op, variants }) =>
+        variants ? variantNames(variants).map((each) => `${op}=${each}`) : [],
       );
       throw new AnnealError(
         'E_ARGUMENT',

@@ -73,11 +73,15 @@ const weights = sampled.kh * sampled.kw * sampled.c * sampled.oc;
 
 /** product.wgsl and backward_weight.wgsl have both; `operands` are the elements of the two inputs and the output. */
 const variantsOf = ([a, b, out]: readonly [number, number, number]) => ({
-  names: ['registers', 'tiled'],
-  gpu: 'tiled',
-  software: 'registers',
   classOf: () => 'any',
-  samples: { any: { params: sampled, inputs: [a, b], outputs: [out] } },
+  classes: {
+    any: {
+      names: ['registers', 'tiled'],
+      gpu: 'tiled',
+      software: 'registers',
+      sample: { params: sampled, inputs: [a, b], outputs: [out] },
+    },
+  },
 });
 
 export const conv2dKernels: readonly WebGpuKernel[] = [
