@@ -34,7 +34,7 @@
     },
     {
       "target_name": "anneal",
-      "sources": ["<!@(<(sources_of) core contracts bindings)"],
+      "sources": ["<!@(<(sources_of) core contracts cuda bindings)"],
       "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
       "include_dirs": [
         "<!(node -p \"require('node-addon-api').include_dir\")",
@@ -44,7 +44,7 @@
       "conditions": [
         ["target_arch=='x64'", {"dependencies": ["anneal_kernels_avx2", "anneal_kernels_avx512"]}],
       ],
-      "libraries": ["-lpthread"],
+      "libraries": ["-lpthread", "-ldl"],
     },
   ],
   "conditions": [

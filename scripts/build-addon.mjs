@@ -3,6 +3,8 @@
 //
 //   ANNEAL_BUILD=cmake|gyp           forces a build tool
 //   ANNEAL_WERROR=ON                 turns warnings into errors
+//   ANNEAL_CUDA_ARCHS=80,90          compute capabilities to compile CUDA kernels for, where nvcc is found (all that it can);
+//                                    none leaves them out
 //   ANNEAL_SKIP_BUILD=1              leaves the addon out of `npm install`
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -27,6 +29,7 @@ const werror = process.env.ANNEAL_WERROR === 'ON';
 const buildDir = join(root, 'build');
 const addonPath = join(buildDir, 'Release', 'anneal.node');
 const stampPath = join(buildDir, 'addon.json');
+const cudaArchs = (process.env.ANNEAL_CUDA_ARCHS ?? '').split(/[,;\s]+/).filter(Boolean);
 const jobs = String(process.env.ANNEAL_JOBS ?? availableParallelism());
 
 function chooseTool() {
@@ -44,7 +47,7 @@ function listFiles(dir) {
     .flatMap((entry) => {
       const path = join(dir, entry.name);
       if (entry.isDirectory()) return path === join(root, 'native', 'test') ? [] : listFiles(path);
-      return /\.(cpp|h|def)$/.test(entry.name) || entry.name === 'sources.json' ? [path] : [];
+      return /\.(cpp|h|def|cu|cuh|cmake)$/.test(entry.name) || entry.name === 'sources.json' ? [path] : [];
     });
 }
 
@@ -53,9 +56,10 @@ function listFiles(dir) {
 function sourceHash(tool) {
   const hash = createHash('sha256');
   const { CXX = '', CXXFLAGS = '' } = process.env;
-  hash.update(JSON.stringify([tool, process.platform, process.arch, CXX, CXXFLAGS]));
+  hash.update(JSON.stringify([tool, process.platform, process.arch, CXX, CXXFLAGS, cudaArchs]));
   const buildFiles = ['CMakeLists.txt', 'binding.gyp'].map((name) => join(root, name));
-  for (const path of [...buildFiles, ...listFiles(join(root, 'native')), ...listFiles(join(root, 'kernels'))]) {
+  const folders = ['native', 'kernels', 'cmake'].flatMap((name) => listFiles(join(root, name)));
+  for (const path of [...buildFiles, ...folders]) {
     hash
       .update(`${relative(root, path)}\0`)
       .update(readFileSync(path))
@@ -158,6 +162,7 @@ async function buildWithCMake() {
     `--parallel=${jobs}`,
     '--log-level=warn',
     `--CDANNEAL_WERROR=${werror ? 'ON' : 'OFF'}`,
+    `--CDANNEAL_CUDA_ARCHS=${cudaArchs.join(';')}`,
   ];
   // `build` alone would keep the options of an earlier configuration. CMake refuses a build folder that was made for
   // another source folder (a moved checkout), so such a one is dropped.

@@ -55,19 +55,14 @@ export interface DeviceEvents {
   readonly workers: readonly EventColumns[];
 }
 
-/** What the addon exports. Each environment (main thread, worker) has buffers and a queue of its own. */
-export interface Addon {
+/** What the addon exports of each device. Each environment (main thread, worker) has buffers and a queue of its own. */
+export interface NativeDevice {
   alloc(bytes: number): number;
   free(handle: number, collected?: boolean): void;
   write(handle: number, byteOffset: number, data: ArrayBufferView): void;
   read(handle: number, byteOffset: number, byteLength: number): Promise<ArrayBuffer>;
   readSync(handle: number, byteOffset: number, byteLength: number): ArrayBuffer;
   run(op: number, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void;
-  /**
-   * The memory from which `submit` takes a call, the same object each time: u32 op, nIn, nOut and one unused, 256 bytes of
-   * params, then 16 operands of three f64 (handle, byteOffset, byteLength).
-   */
-  callBlock(): ArrayBuffer;
   /** As `run`, from the call block: without arguments to unwrap it costs a fraction. */
   submit(): void;
   /**
@@ -116,13 +111,6 @@ export interface Addon {
   queued(): { records: number; waits: number };
   memory(): { liveBytes: number; pooledBytes: number; peakBytes: number; liveBuffers: number };
   trim(): number;
-  ops(): OpInfo[];
-  device(): CpuInfo;
-  /** Waits for the queue to drain. */
-  setThreads(threads: number): void;
-  /** The kernels that ops enqueued from now on run. */
-  setIsa(name: InstructionSet): void;
-
   // Failures on demand, for tests (native/core/fault.h): of the events from the `first` on, counted from 1, the next `times`
   // fail; 0 and 0 end it.
   /** Of tensors, copies in and copies out. Gives whether any that the last call asked for has failed. */
@@ -131,6 +119,57 @@ export interface Addon {
   failOp(op: number, first: number, times: number): void;
   /** Of the kernels' scratch memory. */
   failScratch(first: number, times: number): void;
+}
+
+/** What the addon exports: the functions of the CPU device among the rest. */
+export interface Addon extends NativeDevice {
+  /**
+   * The memory from which `submit` takes a call, the same object each time: u32 op, nIn, nOut and one unused, 256 bytes of
+   * params, then 16 operands of three f64 (handle, byteOffset, byteLength).
+   */
+  callBlock(): ArrayBuffer;
+  ops(): OpInfo[];
+  device(): CpuInfo;
+  /** Waits for the queue to drain. */
+  setThreads(threads: number): void;
+  /** The kernels that ops enqueued from now on run. */
+  setIsa(name: InstructionSet): void;
+  /** CUDA devices; 0 with the reason. */
+  cudaDevices(): CudaDevices;
+  /** Opens a CUDA device. @throws E_DEVICE with the reason */
+  openCuda(ordinal: number): CudaDevice;
+}
+
+export interface CudaDevices {
+  readonly count: number;
+  /** Why there is none. */
+  readonly reason: string;
+  /** The driver is the emulated one of the tests. */
+  readonly emulated: boolean;
+  /** The CUDA toolkit that compiled the kernels, 13000 for 13.0; 0: this build has none. */
+  readonly toolkit: number;
+}
+
+export type Precision = 'f32' | 'tf32' | 'bf16';
+
+export interface CudaDevice extends NativeDevice {
+  readonly about: {
+    readonly name: string;
+    /** 90 for 9.0. */
+    readonly computeCapability: number;
+    readonly multiprocessors: number;
+    readonly memoryBytes: number;
+    readonly clockKilohertz: number;
+    readonly memoryClockKilohertz: number;
+    readonly memoryBusBits: number;
+    /** The CUDA version of the driver, 13000 for 13.0. */
+    readonly driver: number;
+    readonly emulated: boolean;
+  };
+  /** What products compute in, from the next op on; they add up in f32. @throws E_DEVICE where the GPU cannot */
+  setPrecision(precision: Precision): void;
+  /** CUDA graphs made for plans so far, and kernels in them that got other arguments. */
+  graphs(): { made: number; changed: number };
 }
 
 /** The error as an AnnealError, whatever it was. */
@@ -166,20 +205,22 @@ function load(): Addon {
   return guard(raw);
 }
 
-/** Each export wrapped, so that what it throws or rejects with is an AnnealError. */
-function guard(raw: Addon): Addon {
-  const call = <A extends unknown[], R>(fn: (...args: A) => R) => {
-    return (...args: A): R => {
-      try {
-        return fn(...args);
-      } catch (error) {
-        throw toAnnealError(error);
-      }
-    };
+const call = <A extends unknown[], R>(fn: (...args: A) => R) => {
+  return (...args: A): R => {
+    try {
+      return fn(...args);
+    } catch (error) {
+      throw toAnnealError(error);
+    }
   };
-  const rethrow = (error: unknown): never => {
-    throw toAnnealError(error);
-  };
+};
+
+const rethrow = (error: unknown): never => {
+  throw toAnnealError(error);
+};
+
+/** Each function wrapped, so that what it throws or rejects with is an AnnealError. */
+function guardDevice(raw: NativeDevice): NativeDevice {
   const read = call(raw.read);
   const sync = call(raw.sync);
   const time = call(raw.time);
@@ -209,7 +250,6 @@ function guard(raw: Addon): Addon {
         throw toAnnealError(error);
       }
     },
-    callBlock: call(raw.callBlock),
     checkCall: call(raw.checkCall),
     submit() {
       try {
@@ -237,13 +277,28 @@ function guard(raw: Addon): Addon {
     queued: call(raw.queued),
     memory: call(raw.memory),
     trim: call(raw.trim),
+    failAllocation: call(raw.failAllocation),
+    failOp: call(raw.failOp),
+    failScratch: call(raw.failScratch),
+  };
+}
+
+function guardCuda(raw: CudaDevice): CudaDevice {
+  const { about } = raw;
+  return { ...guardDevice(raw), about, setPrecision: call(raw.setPrecision), graphs: call(raw.graphs) };
+}
+
+function guard(raw: Addon): Addon {
+  const openCuda = call(raw.openCuda);
+  return {
+    ...guardDevice(raw),
+    callBlock: call(raw.callBlock),
     ops: call(raw.ops),
     device: call(raw.device),
     setThreads: call(raw.setThreads),
     setIsa: call(raw.setIsa),
-    failAllocation: call(raw.failAllocation),
-    failOp: call(raw.failOp),
-    failScratch: call(raw.failScratch),
+    cudaDevices: call(raw.cudaDevices),
+    openCuda: (ordinal) => guardCuda(openCuda(ordinal)),
   };
 }
 

@@ -1,12 +1,14 @@
 /** Devices: which there are, which is used, how much memory they hold. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DeviceName, MemoryInfo } from './backend/backend.js';
+import type { CudaName, DeviceName, MemoryInfo } from './backend/backend.js';
+import { createCudaBackend, isCudaName } from './backend/cuda.js';
 import { addBackend, backendOf, type DeviceInfo, defaultDevice } from './backend/device.js';
 import { openAdapter } from './backend/webgpu/adapter.js';
 import { createWebGpuBackend } from './backend/webgpu/backend.js';
 import type { WebGpuOptions } from './backend/webgpu/options.js';
 import { chooseAsTold, tune } from './backend/webgpu/tuning.js';
+import type { Precision } from './binding.js';
 import { AnnealError } from './errors.js';
 import { webGpuKernels } from './ops/webgpu.js';
 import { packageRoot } from './package_root.js';
@@ -14,7 +16,7 @@ import { liveTensors } from './tensor/tensor.js';
 import { type Leak, Tracker, tracking } from './tensor/tracker.js';
 import { version } from './version.js';
 
-export type { DeviceName, MemoryInfo } from './backend/backend.js';
+export type { CudaName, DeviceName, MemoryInfo } from './backend/backend.js';
 export {
   cpuInfo,
   type DeviceInfo,
@@ -26,16 +28,37 @@ export {
   sync,
 } from './backend/device.js';
 export type { WebGpuOptions } from './backend/webgpu/options.js';
+export type { Precision } from './binding.js';
 export type { Leak } from './tensor/tracker.js';
 
+/** What CUDA products compute in; they add up in f32 in any case. */
+export interface CudaOptions {
+  /** 'tf32' and 'bf16' use the GPU's matrix units, with 10 and 7 bits of each factor (compute capability 8.0). Default 'f32'. */
+  readonly precision?: Precision;
+}
+
 /**
- * Opens the WebGPU device: tensors can be made on 'webgpu' from then on. The first time an adapter is used, the variants of its
- * kernels are timed, and what was found is kept in `ANNEAL_CACHE_DIR` (the user's cache folder unless set). Again, it opens another one, as after a loss; tensors
- * of an earlier one cannot be mixed with its own.
- * @throws E_DEVICE with the reason: no driver, no npm package "webgpu", or only an adapter in software
+ * Opens a device: tensors can be made on it from then on. Again, it opens it anew, as after a loss; tensors of before cannot be
+ * mixed with its own.
+ *
+ * 'webgpu': the first time an adapter is used, the variants of its kernels are timed, and what was found is kept in
+ * `ANNEAL_CACHE_DIR` (the user's cache folder unless set). 'cuda' is 'cuda:0'.
+ * @throws E_DEVICE with the reason: no driver, no npm package "webgpu", only an adapter in software, no CUDA kernels in this build
  */
-export async function request(name: 'webgpu', options: WebGpuOptions = {}): Promise<DeviceInfo> {
-  if (name !== 'webgpu') throw new AnnealError('E_ARGUMENT', `request: expected 'webgpu', received '${String(name)}'`);
+export async function request(name: 'webgpu', options?: WebGpuOptions): Promise<DeviceInfo>;
+export async function request(name: 'cuda' | CudaName, options?: CudaOptions): Promise<DeviceInfo>;
+export async function request(name: DeviceName, options: WebGpuOptions & CudaOptions = {}): Promise<DeviceInfo> {
+  if (name === 'webgpu') return requestWebGpu(options);
+  if (!isCudaName(name))
+    throw new AnnealError('E_ARGUMENT', `request: expected 'webgpu', 'cuda' or 'cuda:1', received '${String(name)}'`);
+  const full = name === 'cuda' ? 'cuda:0' : name;
+  const backend = createCudaBackend(full);
+  if (options.precision !== undefined) backend.cuda.setPrecision(options.precision);
+  addBackend(backend);
+  return { name: full, available: true, detail: backend.detail };
+}
+
+async function requestWebGpu(options: WebGpuOptions): Promise<DeviceInfo> {
   const opened = await openAdapter(options);
   const root = packageRoot();
   const textOf = (path: string): string => readFileSync(join(root, 'kernels', path), 'utf8');
@@ -45,7 +68,7 @@ export async function request(name: 'webgpu', options: WebGpuOptions = {}): Prom
   if (told === undefined) await tune(backend, webGpuKernels, version);
   else chooseAsTold(backend, webGpuKernels, told);
   addBackend(backend);
-  return { name, available: true, detail: backend.detail };
+  return { name: 'webgpu', available: true, detail: backend.detail };
 }
 
 /** Bytes and buffers on a device, and the tensors that are not disposed. */

@@ -5,6 +5,15 @@
 
 namespace anneal {
 
+class Context;
+
+// device_exports.cpp: the functions that every device has, on `object`; each is called on `context`.
+void exportDevice(Napi::Env env, Napi::Object object, Context& context);
+
+// cuda.cpp
+Napi::Value bindCudaDevices(const Napi::CallbackInfo& info);  // () -> { devices: number, reason: string, emulated, toolkit }
+Napi::Value bindOpenCuda(const Napi::CallbackInfo& info);     // (ordinal) -> an object with the functions of a device
+
 // buffers.cpp
 Napi::Value bindAlloc(const Napi::CallbackInfo& info);     // (bytes) -> handle
 Napi::Value bindFree(const Napi::CallbackInfo& info);      // (handle)

@@ -28,8 +28,8 @@ Range rangeArguments(const Napi::CallbackInfo& info, Context& context) {
                  integerArgument(info, 2, "byteLength", kMaxBytes));
 }
 
-Napi::ArrayBuffer newArrayBuffer(Napi::Env env, size_t bytes) {
-  Context::of(env).buffers().mayFail(bytes);
+Napi::ArrayBuffer newArrayBuffer(Context& context, Napi::Env env, size_t bytes) {
+  context.buffers().mayFail(bytes);
   // V8 ends the process when it cannot have the memory, so ask malloc first.
   constexpr size_t kLarge = size_t{64} << 20;
   if (bytes > kLarge) {
@@ -48,7 +48,7 @@ Napi::ArrayBuffer newArrayBuffer(Napi::Env env, size_t bytes) {
 
 Napi::Value bindAlloc(const Napi::CallbackInfo& info) {
   return guarded(info, "alloc", [&]() -> Napi::Value {
-    Context& context = Context::of(info.Env());
+    Context& context = Context::of(info);
     const size_t bytes = integerArgument(info, 0, "bytes", kMaxBytes);
     BufferPool::Handle handle;
     try {
@@ -66,7 +66,7 @@ Napi::Value bindAlloc(const Napi::CallbackInfo& info) {
 
 Napi::Value bindFree(const Napi::CallbackInfo& info) {
   return guarded(info, "free", [&]() -> Napi::Value {
-    Context& context = Context::of(info.Env());
+    Context& context = Context::of(info);
     const BufferPool::Handle handle = handleArgument(info, 0);
     const bool collected = info[1].ToBoolean();
     const size_t bytes = context.buffers().get(handle).bytes;
@@ -78,54 +78,44 @@ Napi::Value bindFree(const Napi::CallbackInfo& info) {
 
 Napi::Value bindWrite(const Napi::CallbackInfo& info) {
   return guarded(info, "write", [&]() -> Napi::Value {
-    Context& context = Context::of(info.Env());
+    Context& context = Context::of(info);
     const BufferPool::Handle handle = handleArgument(info, 0);
     const uint64_t offset = integerArgument(info, 1, "byteOffset", kMaxBytes);
     const Bytes from = bytesArgument(info, 2, "data");
     Range to = rangeOf(context, handle, offset, from.size);
     if (from.size == 0) return info.Env().Undefined();
-    if (to.buffer.block.lastUse <= context.completed()) {
-      std::memcpy(to.data, from.data, from.size);
-      return info.Env().Undefined();
-    }
-    // A queued op still uses the block: the bytes go through the queue, so that the caller need not wait.
-    Block staging = context.buffers().takeIdle(from.size, context.completed());
-    std::memcpy(staging.data, from.data, from.size);
-    staging.lastUse = context.queue().push(CopyRecord{to.data, staging.data, from.size});
-    to.buffer.block.lastUse = staging.lastUse;
-    context.buffers().give(staging);
+    to.buffer.block.lastUse = context.queue().write(to.data, from.data, from.size, to.buffer.block.lastUse);
     return info.Env().Undefined();
   });
 }
 
 Napi::Value bindRead(const Napi::CallbackInfo& info) {
   return guarded(info, "read", [&]() -> Napi::Value {
-    Context& context = Context::of(info.Env());
+    Context& context = Context::of(info);
     const Range from = rangeArguments(info, context);
-    Napi::ArrayBuffer result = newArrayBuffer(info.Env(), from.bytes);
-    // Nobody else holds `result` until the promise resolves, so the queue thread may fill its memory.
-    if (from.bytes > 0)
-      from.buffer.block.lastUse = context.queue().push(CopyRecord{result.Data(), from.data, from.bytes});
+    Napi::ArrayBuffer result = newArrayBuffer(context, info.Env(), from.bytes);
+    // Nobody else holds `result` until the promise resolves, so the queue may fill its memory.
+    if (from.bytes > 0) from.buffer.block.lastUse = context.queue().read(result.Data(), from.data, from.bytes);
     return context.settleWhenDone(result);
   });
 }
 
 Napi::Value bindReadSync(const Napi::CallbackInfo& info) {
   return guarded(info, "readSync", [&]() -> Napi::Value {
-    Context& context = Context::of(info.Env());
+    Context& context = Context::of(info);
     const Range from = rangeArguments(info, context);
-    Queue& queue = context.queue();
+    DeviceQueue& queue = context.queue();
+    Napi::ArrayBuffer result = newArrayBuffer(context, info.Env(), from.bytes);
+    if (from.bytes > 0) from.buffer.block.lastUse = queue.read(result.Data(), from.data, from.bytes);
     queue.wait(queue.submitted());
     if (const auto failure = queue.takeFailure()) throw makeError(info.Env(), failure->code, failure->message);
-    Napi::ArrayBuffer result = newArrayBuffer(info.Env(), from.bytes);
-    if (from.bytes > 0) std::memcpy(result.Data(), from.data, from.bytes);
     return result;
   });
 }
 
 Napi::Value bindMemory(const Napi::CallbackInfo& info) {
   return guarded(info, "memory", [&]() -> Napi::Value {
-    const MemoryStats stats = Context::of(info.Env()).buffers().stats();
+    const MemoryStats stats = Context::of(info).buffers().stats();
     Napi::Object result = Napi::Object::New(info.Env());
     result.Set("liveBytes", static_cast<double>(stats.liveBytes));
     result.Set("pooledBytes", static_cast<double>(stats.pooledBytes));
@@ -137,7 +127,7 @@ Napi::Value bindMemory(const Napi::CallbackInfo& info) {
 
 Napi::Value bindTrim(const Napi::CallbackInfo& info) {
   return guarded(info, "trim", [&]() -> Napi::Value {
-    Context& context = Context::of(info.Env());
+    Context& context = Context::of(info);
     const size_t returned = context.buffers().trim(context.completed());
     context.forgetPeak();
     context.reportMemory(info.Env());

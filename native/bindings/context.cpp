@@ -55,8 +55,23 @@ bool isIndex(double value) { return isInteger(value, 9007199254740991.0); }
 
 }  // namespace
 
-Context::Context(Napi::Env env)
-    : env_(env), callBlock_(std::make_shared<CallBlock>()), isa_(defaultIsa()), threads_(defaultThreads()) {}
+Context::Context(Napi::Env env, std::shared_ptr<CallBlock> callBlock)
+    : env_(env),
+      hostBuffers_(std::make_unique<BufferPool>()),
+      buffers_(*hostBuffers_),
+      callBlock_(std::move(callBlock)),
+      isa_(defaultIsa()),
+      threads_(defaultThreads()) {}
+
+Context::Context(Napi::Env env, std::shared_ptr<CallBlock> callBlock, std::unique_ptr<DeviceQueue> queue, BufferPool& buffers)
+    : env_(env),
+      buffers_(buffers),
+      callBlock_(std::move(callBlock)),
+      queue_(std::move(queue)),
+      isa_(isaBest()),
+      threads_(1) {
+  startSettling();
+}
 
 Context::~Context() { close(); }
 
@@ -67,12 +82,18 @@ void Context::close() {
 
 void Context::closeBeforeEnvironment(void* context) { static_cast<Context*>(context)->close(); }
 
-Queue& Context::queue() {
-  if (queue_) return *queue_;
+void Context::startSettling() {
   settler_ = std::make_unique<Settler>(env_);
   // Hooks run in reverse order, so this one stops the thread before the environment frees the callback it calls.
   napi_add_env_cleanup_hook(env_, closeBeforeEnvironment, this);
-  queue_ = std::make_unique<Queue>(threads_);
+}
+
+DeviceQueue& Context::queue() {
+  if (queue_) return *queue_;
+  startSettling();
+  auto queue = std::make_unique<Queue>(threads_, buffers_);
+  cpu_ = queue.get();
+  queue_ = std::move(queue);
   return *queue_;
 }
 
@@ -80,11 +101,11 @@ void Context::setThreads(int threads) {
   if (threads < 1 || threads > kMaxThreads)
     raise(Code::argument, "expected threads in [1, %d], received %d", kMaxThreads, threads);
   threads_ = threads;
-  if (queue_ && queue_->threads() != threads) queue_->setThreads(threads);
+  if (cpu_ != nullptr && cpu_->threads() != threads) cpu_->setThreads(threads);
 }
 
 Napi::Promise Context::settleWhenDone(Napi::Value value) {
-  Queue& q = queue();
+  DeviceQueue& q = queue();
   Settler::Pending* token = nullptr;
   Napi::Promise promise = settler_->add(value, token);
   q.linger(q.push(FenceRecord{Settler::done, settler_.get(), token}));
@@ -144,8 +165,9 @@ const std::shared_ptr<const Plan>& Context::plan(uint32_t id) const {
 }
 
 void Context::freePlan(uint32_t id) {
-  plan(id);
+  const std::shared_ptr<const Plan> freed = plan(id);
   plans_.erase(id);
+  if (queue_) queue_->forget(*freed);
 }
 
 Napi::Error makeError(Napi::Env env, Code code, const std::string& message) {

@@ -1,10 +1,11 @@
-// The state of one JavaScript environment (the main thread or one worker): its buffers, its queue, its pending promises.
+// What one JavaScript environment (the main thread or one worker) has of a device: buffers, a queue, pending promises.
 #pragma once
 
 #include <napi.h>
 
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "../core/buffer_pool.h"
 #include "../core/queue.h"
@@ -33,16 +34,20 @@ struct CallBlock {
 
 class Context {
  public:
-  explicit Context(Napi::Env env);
+  // The CPU's.
+  Context(Napi::Env env, std::shared_ptr<CallBlock> callBlock);
+  // Of a device that is open.
+  Context(Napi::Env env, std::shared_ptr<CallBlock> callBlock, std::unique_ptr<DeviceQueue> queue, BufferPool& buffers);
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
-  static Context& of(Napi::Env env) { return *env.GetInstanceData<Context>(); }
+  // That of the device whose function was called.
+  static Context& of(const Napi::CallbackInfo& info) { return *static_cast<Context*>(info.Data()); }
 
   BufferPool& buffers() { return buffers_; }
-  Queue& queue();  // starts the thread on first use
-  uint64_t completed() const { return queue_ ? queue_->completed() : 0; }
+  DeviceQueue& queue();  // the CPU's thread starts on first use
+  uint64_t completed() { return queue_ ? queue_->completed() : 0; }
 
   Isa isa() const { return isa_; }
   void setIsa(Isa isa) { isa_ = isa; }
@@ -79,20 +84,42 @@ class Context {
 
  private:
   static void closeBeforeEnvironment(void* context);
+  void startSettling();
   void close();
 
   napi_env env_;
-  BufferPool buffers_;
+  std::unique_ptr<BufferPool> hostBuffers_;  // the CPU's
+  BufferPool& buffers_;
   std::shared_ptr<CallBlock> callBlock_;
   napi_ref callBlockArray_ = nullptr;
   std::unique_ptr<Settler> settler_;
-  std::unique_ptr<Queue> queue_;
+  Queue* cpu_ = nullptr;  // where queue_ is the CPU's
+  std::unique_ptr<DeviceQueue> queue_;
   Isa isa_;
   int threads_;
   std::unordered_map<uint32_t, std::shared_ptr<const Plan>> plans_;
   uint32_t lastPlan_ = 0;
   size_t wantedBytes_ = 0;  // the most live bytes so far, less what was collected or trimmed since
   int64_t reportedBytes_ = 0;
+};
+
+// All devices that an environment has open. They share the call block.
+class Environment {
+ public:
+  explicit Environment(Napi::Env env) : callBlock_(std::make_shared<CallBlock>()), cpu_(env, callBlock_) {}
+
+  static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+  Context& cpu() { return cpu_; }
+  Context& open(Napi::Env env, std::unique_ptr<DeviceQueue> queue, BufferPool& buffers) {
+    opened_.push_back(std::make_unique<Context>(env, callBlock_, std::move(queue), buffers));
+    return *opened_.back();
+  }
+
+ private:
+  std::shared_ptr<CallBlock> callBlock_;
+  Context cpu_;
+  std::vector<std::unique_ptr<Context>> opened_;
 };
 
 // The boundary's error: an Error with name 'AnnealError' and a stable code.

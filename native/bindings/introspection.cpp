@@ -40,7 +40,7 @@ Napi::Value bindOps(const Napi::CallbackInfo& info) {
 Napi::Value bindDevice(const Napi::CallbackInfo& info) {
   return guarded(info, "device", [&]() -> Napi::Value {
     const Napi::Env env = info.Env();
-    const Context& context = Context::of(env);
+    const Context& context = Context::of(info);
     Napi::Array compiled = Napi::Array::New(env);
     Napi::Array runnable = Napi::Array::New(env);
     for (int i = 0; i < kIsaCount; ++i) {
@@ -59,7 +59,7 @@ Napi::Value bindDevice(const Napi::CallbackInfo& info) {
 
 Napi::Value bindSetThreads(const Napi::CallbackInfo& info) {
   return guarded(info, "setThreads", [&]() -> Napi::Value {
-    Context::of(info.Env()).setThreads(static_cast<int>(integerArgument(info, 0, "threads", 1024)));
+    Context::of(info).setThreads(static_cast<int>(integerArgument(info, 0, "threads", 1024)));
     return info.Env().Undefined();
   });
 }
@@ -72,7 +72,7 @@ Napi::Value bindSetIsa(const Napi::CallbackInfo& info) {
       const Isa isa = static_cast<Isa>(i);
       if (name != isaName(isa)) continue;
       if (!isaRunnable(isa)) raise(Code::device, "expected an instruction set this CPU has, received '%s'", name.c_str());
-      Context::of(info.Env()).setIsa(isa);
+      Context::of(info).setIsa(isa);
       return info.Env().Undefined();
     }
     raise(Code::argument, "expected reference, baseline, avx2 or avx512, received '%.40s'", name.c_str());

@@ -53,14 +53,14 @@ Napi::Value bindPlanCreate(const Napi::CallbackInfo& info) {
       plan->add(op[0], op[1], op[2], list);
       at += op[1] + op[2];
     }
-    return Napi::Number::New(info.Env(), Context::of(info.Env()).addPlan(std::move(plan)));
+    return Napi::Number::New(info.Env(), Context::of(info).addPlan(std::move(plan)));
   });
 }
 
 Napi::Value bindPlanRun(const Napi::CallbackInfo& info) {
   const char* op = "plan";
   try {
-    Context& context = Context::of(info.Env());
+    Context& context = Context::of(info);
     const auto& plan = context.plan(static_cast<uint32_t>(integerArgument(info, 0, "plan", UINT32_MAX)));
     const Bytes bindings = typedArgument(info, 1, "bindings", napi_float64_array, "Float64Array");
     const Bytes params = typedArgument(info, 2, "params", napi_uint8_array, "Uint8Array");
@@ -68,7 +68,7 @@ Napi::Value bindPlanRun(const Napi::CallbackInfo& info) {
       raise(Code::argument, "expected a binding for each of %u slots, received %zu", plan->slots, bindings.size / sizeof(Operand));
     if (params.size != plan->paramBytes)
       raise(Code::argument, "expected %u bytes of params, received %zu", plan->paramBytes, params.size);
-    Queue& queue = context.queue();
+    DeviceQueue& queue = context.queue();
     std::vector<BufferRef> slots(plan->slots);
     std::vector<BufferPool::Buffer*> owners(plan->slots);
     for (uint32_t i = 0; i < plan->slots; ++i) {
@@ -93,7 +93,7 @@ Napi::Value bindPlanRun(const Napi::CallbackInfo& info) {
 
 Napi::Value bindPlanFree(const Napi::CallbackInfo& info) {
   return guarded(info, "plan", [&]() -> Napi::Value {
-    Context::of(info.Env()).freePlan(static_cast<uint32_t>(integerArgument(info, 0, "plan", UINT32_MAX)));
+    Context::of(info).freePlan(static_cast<uint32_t>(integerArgument(info, 0, "plan", UINT32_MAX)));
     return info.Env().Undefined();
   });
 }

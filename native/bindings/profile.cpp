@@ -41,14 +41,14 @@ Napi::Value bindProfileStart(const Napi::CallbackInfo& info) {
   return guarded(info, "profile", [&]() -> Napi::Value {
     const uint64_t capacity = integerArgument(info, 0, "events", kMaxEvents);
     if (capacity == 0) raise(Code::argument, "expected room for at least one event");
-    Context::of(info.Env()).queue().startProfile(capacity);
+    Context::of(info).queue().startProfile(capacity);
     return info.Env().Undefined();
   });
 }
 
 Napi::Value bindProfileNow(const Napi::CallbackInfo& info) {
   return guarded(info, "profile", [&]() -> Napi::Value {
-    const int64_t origin = profileOf(Context::of(info.Env())).origin;
+    const int64_t origin = profileOf(Context::of(info)).origin;
     return Napi::Number::New(info.Env(), static_cast<double>(profileClock() - origin));
   });
 }
@@ -56,8 +56,8 @@ Napi::Value bindProfileNow(const Napi::CallbackInfo& info) {
 Napi::Value bindProfileStop(const Napi::CallbackInfo& info) {
   return guarded(info, "profile", [&]() -> Napi::Value {
     const Napi::Env env = info.Env();
-    Queue& queue = Context::of(env).queue();
-    profileOf(Context::of(env));
+    DeviceQueue& queue = Context::of(info).queue();
+    profileOf(Context::of(info));
     const std::unique_ptr<Profile> profile = queue.stopProfile();
     Napi::Array workers = Napi::Array::New(env, profile->workers.size());
     for (uint32_t i = 0; i < profile->workers.size(); ++i)
@@ -71,7 +71,7 @@ Napi::Value bindProfileStop(const Napi::CallbackInfo& info) {
 
 Napi::Value bindSubmitted(const Napi::CallbackInfo& info) {
   return guarded(info, "submitted", [&]() -> Napi::Value {
-    return Napi::Number::New(info.Env(), static_cast<double>(Context::of(info.Env()).queue().submitted()));
+    return Napi::Number::New(info.Env(), static_cast<double>(Context::of(info).queue().submitted()));
   });
 }
 

@@ -58,7 +58,7 @@ template <class Body> Napi::Value guardedOp(const Napi::CallbackInfo& info, cons
   try {
     const auto id = static_cast<uint32_t>(integerArgument(info, 0, "op", kOpCount - 1));
     name = opDef(id).name;
-    return body(Context::of(info.Env()), id);
+    return body(Context::of(info), id);
   } catch (const Napi::Error&) {
     throw;
   } catch (...) {
@@ -71,7 +71,7 @@ template <class Body> Napi::Value guardedOp(const Napi::CallbackInfo& info, cons
 
 Napi::Value bindRun(const Napi::CallbackInfo& info) {
   return guardedOp(info, "run", [&](Context& context, uint32_t id) -> Napi::Value {
-    Queue& queue = context.queue();
+    DeviceQueue& queue = context.queue();
     OpRecord& record = queue.nextOp();
     Owners owners;
     fillFromArguments(info, context, id, record, owners);
@@ -81,15 +81,15 @@ Napi::Value bindRun(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value bindCallBlock(const Napi::CallbackInfo& info) {
-  return guarded(info, "callBlock", [&]() -> Napi::Value { return Context::of(info.Env()).callBlockArray(info.Env()); });
+  return guarded(info, "callBlock", [&]() -> Napi::Value { return Context::of(info).callBlockArray(info.Env()); });
 }
 
 namespace {
 
 // body(context, block, name) on the call block, with errors in the name of its op, which body sets once it knows it.
-template <class Body> napi_value onCallBlock(napi_env env, const char* name, const Body& body) {
+template <class Body> napi_value onCallBlock(napi_env env, napi_callback_info info, const char* name, const Body& body) {
   void* data = nullptr;
-  if (napi_get_instance_data(env, &data) != napi_ok || data == nullptr) return nullptr;
+  if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) != napi_ok || data == nullptr) return nullptr;
   Context& context = *static_cast<Context*>(data);
   const CallBlock& block = context.callBlock();
   try {
@@ -128,9 +128,9 @@ BufferRef placeElsewhere(const Operand& operand) {
 
 }  // namespace
 
-napi_value bindSubmit(napi_env env, napi_callback_info) {
-  return onCallBlock(env, "submit", [](Context& context, const CallBlock& block, uint32_t id, uint32_t nIn, uint32_t nOut) {
-    Queue& queue = context.queue();
+napi_value bindSubmit(napi_env env, napi_callback_info info) {
+  return onCallBlock(env, info, "submit", [](Context& context, const CallBlock& block, uint32_t id, uint32_t nIn, uint32_t nOut) {
+    DeviceQueue& queue = context.queue();
     OpRecord& record = queue.nextOp();
     Owners owners;
     fillRecord(context, id, block.params, block.operands, nIn, nOut, record, owners);
@@ -138,8 +138,8 @@ napi_value bindSubmit(napi_env env, napi_callback_info) {
   });
 }
 
-napi_value bindCheckCall(napi_env env, napi_callback_info) {
-  return onCallBlock(env, "checkCall", [](Context&, const CallBlock& block, uint32_t id, uint32_t nIn, uint32_t nOut) {
+napi_value bindCheckCall(napi_env env, napi_callback_info info) {
+  return onCallBlock(env, info, "checkCall", [](Context&, const CallBlock& block, uint32_t id, uint32_t nIn, uint32_t nOut) {
     const OpDef& def = opDef(id);
     checkOperandCounts(def, nIn, nOut);
     BufferRef refs[2 * kMaxOperands];
@@ -171,13 +171,13 @@ Napi::Value bindTime(const Napi::CallbackInfo& info) {
 
 Napi::Value bindSync(const Napi::CallbackInfo& info) {
   return guarded(info, "sync", [&]() -> Napi::Value {
-    return Context::of(info.Env()).settleWhenDone(Napi::Value());
+    return Context::of(info).settleWhenDone(Napi::Value());
   });
 }
 
 Napi::Value bindWait(const Napi::CallbackInfo& info) {
   return guarded(info, "wait", [&]() -> Napi::Value {
-    Queue& queue = Context::of(info.Env()).queue();
+    DeviceQueue& queue = Context::of(info).queue();
     queue.wait(queue.submitted());
     if (const auto failure = queue.takeFailure()) throw makeError(info.Env(), failure->code, failure->message);
     return info.Env().Undefined();
@@ -186,7 +186,7 @@ Napi::Value bindWait(const Napi::CallbackInfo& info) {
 
 Napi::Value bindQueued(const Napi::CallbackInfo& info) {
   return guarded(info, "queued", [&]() -> Napi::Value {
-    Queue& queue = Context::of(info.Env()).queue();
+    DeviceQueue& queue = Context::of(info).queue();
     Napi::Object result = Napi::Object::New(info.Env());
     result.Set("records", static_cast<double>(queue.submitted() - queue.completed()));
     result.Set("waits", static_cast<double>(queue.waits()));

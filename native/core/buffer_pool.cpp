@@ -32,26 +32,40 @@ size_t sizeClass(size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
+class HostMemory : public BlockSource {
+ public:
+  std::byte* take(size_t bytes) override {
+    const size_t alignment = bytes >= 2 * kHugePage ? kHugePage : 64;
+    const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+    void* const data = std::aligned_alloc(alignment, rounded);
+#if defined(__linux__)
+    if (data != nullptr && alignment == kHugePage) madvise(data, rounded, MADV_HUGEPAGE);
+#endif
+    return static_cast<std::byte*>(data);
+  }
+  void giveBack(std::byte* data) override { std::free(data); }
+};
+
 }  // namespace
+
+BlockSource& hostMemory() {
+  static HostMemory& memory = *new HostMemory;  // never destroyed: pools of other threads may outlive it
+  return memory;
+}
 
 BufferPool::~BufferPool() {
   for (const Slot& slot : slots_)
-    if (slot.generation != 0) std::free(slot.buffer.block.data);
+    if (slot.generation != 0) source_.giveBack(slot.buffer.block.data);
   for (const auto& [capacity, blocks] : pooled_)
-    for (const Block& block : blocks) std::free(block.data);
+    for (const Block& block : blocks) source_.giveBack(block.data);
 }
 
 Block BufferPool::allocate(size_t capacity) {
-  const size_t alignment = capacity >= 2 * kHugePage ? kHugePage : 64;
-  const size_t rounded = (capacity + alignment - 1) / alignment * alignment;
-  void* data = std::aligned_alloc(alignment, rounded);
+  std::byte* const data = source_.take(capacity);
   if (data == nullptr) raise(Code::oom, "out of memory: %zu bytes asked for, %zu in use", capacity, ownedBytes_);
-#if defined(__linux__)
-  if (alignment == kHugePage) madvise(data, rounded, MADV_HUGEPAGE);
-#endif
   ownedBytes_ += capacity;
   if (ownedBytes_ > peakBytes_) peakBytes_ = ownedBytes_;
-  return {static_cast<std::byte*>(data), capacity, 0};
+  return {data, capacity, 0};
 }
 
 Block BufferPool::takeAny(size_t capacity) {
@@ -65,6 +79,11 @@ Block BufferPool::takeAny(size_t capacity) {
 
 void BufferPool::mayFail(size_t bytes) {
   if (fault_.hit()) raise(Code::oom, "out of memory, as was asked for: %zu bytes", bytes);
+}
+
+Block BufferPool::takeBlock(size_t bytes) {
+  mayFail(bytes);
+  return takeAny(sizeClass(bytes));
 }
 
 Block BufferPool::takeIdle(size_t bytes, uint64_t completed) {
@@ -133,7 +152,7 @@ size_t BufferPool::trim(uint64_t completed) {
         busy.push_back(block);
         continue;
       }
-      std::free(block.data);
+      source_.giveBack(block.data);
       returned += capacity;
     }
     blocks.swap(busy);

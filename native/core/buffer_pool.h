@@ -1,5 +1,5 @@
-// Device memory of the CPU backend: 64-byte aligned blocks by size class, named by handles with a generation.
-// Used from the JavaScript thread of one environment only; the queue thread sees raw pointers.
+// A device's memory: 64-byte aligned blocks by size class, named by handles with a generation.
+// Used from the JavaScript thread of one environment only; the queue sees raw pointers.
 //
 // Reuse is ordered by the queue: a freed block may serve the next allocation at once, although ops that use its old
 // contents are still queued, because whatever writes its new contents is queued behind them. Host access is not queued;
@@ -29,9 +29,20 @@ struct MemoryStats {
   size_t liveBuffers;
 };
 
+// Where blocks come from.
+class BlockSource {
+ public:
+  virtual ~BlockSource() = default;
+  // At least 64-byte aligned; null where memory is out.
+  virtual std::byte* take(size_t bytes) = 0;
+  virtual void giveBack(std::byte* data) = 0;
+};
+
+BlockSource& hostMemory();
+
 class BufferPool {
  public:
-  BufferPool() = default;
+  explicit BufferPool(BlockSource& source = hostMemory()) : source_(source) {}
   ~BufferPool();
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
@@ -47,6 +58,8 @@ class BufferPool {
   void free(Handle handle);            // raises E_DISPOSED
   Buffer& get(Handle handle);          // raises E_DISPOSED
 
+  // A block for a queue's own use, ordered by the queue as a buffer's memory is; to be given back with give(). Raises E_OOM.
+  Block takeBlock(size_t bytes);
   // A block for staging that no queued op touches any more (lastUse <= completed).
   Block takeIdle(size_t bytes, uint64_t completed);
   void give(Block block);
@@ -69,6 +82,7 @@ class BufferPool {
   Block takeAny(size_t capacity);
   Block allocate(size_t capacity);
 
+  BlockSource& source_;
   std::vector<Slot> slots_;
   std::vector<uint32_t> freeSlots_;
   std::map<size_t, std::vector<Block>> pooled_;  // by capacity

@@ -40,8 +40,8 @@ constexpr size_t kIdleRuns = 8;
 
 }  // namespace
 
-Queue::Queue(int threads)
-    : ring_(new Record[kCapacity]), pool_(std::make_unique<ThreadPool>(threads)), thread_([this] { loop(); }) {}
+Queue::Queue(int threads, BufferPool& memory)
+    : memory_(memory), ring_(new Record[kCapacity]), pool_(std::make_unique<ThreadPool>(threads)), thread_([this] { loop(); }) {}
 
 Queue::~Queue() {
   stopping_.store(true, std::memory_order_seq_cst);
@@ -121,6 +121,19 @@ uint64_t Queue::push(const FenceRecord& record) {
   slot.kind = Kind::fence;
   new (&slot.fence) FenceRecord(record);
   return publish();
+}
+
+uint64_t Queue::write(void* to, const void* from, size_t bytes, uint64_t lastUse) {
+  if (lastUse <= completed()) {
+    std::memcpy(to, from, bytes);
+    return lastUse;
+  }
+  // A queued op still uses the block: the bytes go through the queue, so that the caller need not wait.
+  Block staging = memory_.takeIdle(bytes, completed());
+  std::memcpy(staging.data, from, bytes);
+  staging.lastUse = push(CopyRecord{to, staging.data, bytes});
+  memory_.give(staging);
+  return staging.lastUse;
 }
 
 void Queue::linger(uint64_t sequence) {

@@ -70,7 +70,8 @@ void countFence(void* context, void*, std::optional<Failure> failure) {
 
 void orderAndSums() {
   for (int threads = 1; threads <= 4; ++threads) {
-    Queue queue(threads);
+    BufferPool memory;
+    Queue queue(threads, memory);
     std::vector<int64_t> cells(kCells), copy(kCells);
     constexpr int kOps = 3000;  // about three times around the ring
     for (int i = 0; i < kOps; ++i) {
@@ -89,7 +90,8 @@ void orderAndSums() {
 }
 
 void failuresAndFences() {
-  Queue queue(3);
+  BufferPool memory;
+  Queue queue(3, memory);
   std::vector<int64_t> cells(kCells);
   std::atomic<int> counts[2] = {0, 0};
   constexpr int kRounds = 300;
@@ -140,7 +142,8 @@ struct Fill {
 
 void plans() {
   for (int threads = 1; threads <= 4; ++threads) {
-    Queue queue(threads);
+    BufferPool memory;
+    Queue queue(threads, memory);
     std::vector<float> cells(Fill::kParts * Fill::kPart), copy(cells.size());
     constexpr int kRuns = 3000;
     for (int i = 0; i < kRuns; ++i) {
@@ -159,7 +162,8 @@ void plans() {
 // Profiles start and end again and again while helpers still come from the jobs before.
 void profiles() {
   for (int threads = 1; threads <= 4; ++threads) {
-    Queue queue(threads);
+    BufferPool memory;
+    Queue queue(threads, memory);
     std::vector<int64_t> cells(kCells);
     for (int round = 0; round < 200; ++round) {
       constexpr uint64_t kOps = 20;
@@ -200,7 +204,8 @@ void destructionWithWorkQueued() {
   for (int i = 0; i < 200; ++i) {
     std::vector<int64_t> cells(kCells);
     std::vector<float> filled(Fill::kParts * Fill::kPart);
-    Queue queue(1 + i % 4);
+    BufferPool memory;
+    Queue queue(1 + i % 4, memory);
     for (int j = 0; j < i % 40; ++j) {
       push(queue, record(cells, {5, ~0u}));
       if (i % 2 == 0) fill.push(queue, filled, 1);

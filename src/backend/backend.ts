@@ -125,7 +125,10 @@ export interface Backend {
   trim(): number;
 }
 
-export type DeviceName = 'cpu' | 'webgpu';
+/** A CUDA device by its ordinal, as the driver counts. */
+export type CudaName = `cuda:${number}`;
+/** 'cuda' is 'cuda:0'. */
+export type DeviceName = 'cpu' | 'webgpu' | 'cuda' | CudaName;
 
 /** Every op, in the order of its id: `kernels/ops.def` (a test compares). */
 export const opNames = [

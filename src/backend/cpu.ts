@@ -1,71 +1,13 @@
-// The CPU device: the addon's queue, with op names in place of ids.
+// The CPU device.
 import { addon } from '../binding.js';
-import { AnnealError } from '../errors.js';
-import { type Backend, type OpName, opNames, type PlanOp } from './backend.js';
-import { createCallBlock } from './call_block.js';
-
-/** Records: behind so many, a step of 900 ops still finds room in the queue, which holds 1024 (native/core/queue.h). */
-const CROWDED = 124;
+import type { Backend } from './backend.js';
+import { createNativeBackend } from './native.js';
 
 export function createCpuBackend(): Backend {
   const native = addon();
-  const ids = new Map<OpName, number>(opNames.map((name, id) => [name, id]));
-  const compiled = native.ops();
-  const differs = opNames.findIndex((name, id) => compiled[id]?.name !== name);
-  if (differs >= 0 || compiled.length !== opNames.length) {
-    throw new AnnealError(
-      'E_DEVICE',
-      `expected op ${opNames[differs]} at ${differs} in the addon, received ${compiled[differs]?.name}: the addon and the library are of different versions; rebuild with "npm rebuild anneal"`,
-    );
-  }
-  const { head, params, operands } = createCallBlock();
-  const plans = new Map<number, readonly PlanOp[]>();
-  return {
-    name: 'cpu',
-    software: false,
-    get detail() {
-      const { isa, threads } = native.device();
-      return `${isa} kernels, ${threads} threads`;
-    },
-    block: { params, operands },
-    alloc: native.alloc,
-    free: native.free,
-    write: native.write,
-    read: native.read,
-    readSync: native.readSync,
-    run(op, nIn, nOut) {
-      head[0] = op;
-      head[1] = nIn;
-      head[2] = nOut;
-      native.submit();
-    },
-    planCreate(slots, ops) {
-      const heads = ops.flatMap(({ op, inputs, outputs }) => [ids.get(op) ?? -1, inputs.length, outputs.length]);
-      const operands = ops.flatMap(({ inputs, outputs }) =>
-        [...inputs, ...outputs].flatMap((each) => (each ? [each.slot, each.byteOffset, each.bytes] : [-1, 0, 0])),
-      );
-      const plan = native.planCreate(slots, Uint32Array.from(heads), Float64Array.from(operands));
-      plans.set(plan, ops);
-      return plan;
-    },
-    planRun: native.planRun,
-    planFree(plan) {
-      native.planFree(plan);
-      plans.delete(plan);
-    },
-    planOps(plan) {
-      const ops = plans.get(plan);
-      if (ops === undefined)
-        throw new AnnealError('E_DISPOSED', 'plan: expected a live plan, received one that was freed');
-      return ops;
-    },
-    time: (op, params, operands, nIn, nOut, { samples, inner, cold }) =>
-      native.time(ids.get(op) ?? -1, params, operands, nIn, nOut, samples, inner, cold ? 1 : 0),
-    submitted: native.submitted,
-    profiler: { start: native.profileStart, now: native.profileNow, stop: native.profileStop },
-    sync: native.sync,
-    crowded: () => native.queued().records > CROWDED,
-    memory: native.memory,
-    trim: native.trim,
+  const detail = (): string => {
+    const { isa, threads } = native.device();
+    return `${isa} kernels, ${threads} threads`;
   };
+  return createNativeBackend(native, { name: 'cpu', detail, software: false });
 }

@@ -3,6 +3,7 @@ import { addon, type CpuInfo, type InstructionSet } from '../binding.js';
 import { AnnealError } from '../errors.js';
 import type { Backend, DeviceName, MemoryInfo } from './backend.js';
 import { createCpuBackend } from './cpu.js';
+import { cudaDetail, isCudaName } from './cuda.js';
 
 const backends = new Map<DeviceName, Backend>();
 
@@ -10,17 +11,21 @@ const backends = new Map<DeviceName, Backend>();
 let latest: Backend | undefined;
 
 /** The backend of a device; the CPU's is made on first use. @throws E_DEVICE */
-export function backendOf(name: DeviceName): Backend {
+export function backendOf(device: DeviceName): Backend {
+  const name = device === 'cuda' ? 'cuda:0' : device;
   if (latest?.name === name) return latest;
   let backend = backends.get(name);
   if (backend === undefined) {
-    if (name === 'webgpu')
+    if (name === 'webgpu' || isCudaName(name))
       throw new AnnealError(
         'E_DEVICE',
-        "expected a device that was asked for, received 'webgpu': await device.request('webgpu') first",
+        `expected a device that was asked for, received '${device}': await device.request('${device}') first`,
       );
     if (name !== 'cpu')
-      throw new AnnealError('E_DEVICE', `expected device 'cpu', 'webgpu' or 'auto', received '${String(name)}'`);
+      throw new AnnealError(
+        'E_DEVICE',
+        `expected device 'cpu', 'cuda', 'cuda:1', 'webgpu' or 'auto', received '${String(device)}'`,
+      );
     backend = createCpuBackend();
     backends.set(name, backend);
   }
@@ -55,6 +60,20 @@ export interface DeviceInfo {
   readonly detail: string;
 }
 
+/** Those that are open, and whether there are others. */
+function cudaInfos(): DeviceInfo[] {
+  const opened = [...backends.values()].filter(({ name }) => isCudaName(name));
+  const infos = opened.map(({ name, detail }) => ({ name, available: true, detail }));
+  if (infos.length > 0) return infos;
+  try {
+    const { count, detail } = cudaDetail();
+    const hint = count > 0 ? `${detail}, not asked for yet: await device.request('cuda') opens it` : detail;
+    return [{ name: 'cuda', available: false, detail: hint }];
+  } catch (error) {
+    return [{ name: 'cuda', available: false, detail: error instanceof Error ? error.message : String(error) }];
+  }
+}
+
 /** Every device this build knows of, and for each missing one the reason. */
 export function devices(): DeviceInfo[] {
   const cpu = (): DeviceInfo => {
@@ -66,7 +85,7 @@ export function devices(): DeviceInfo[] {
   };
   const webgpu = backends.get('webgpu');
   const detail = webgpu?.detail ?? "not asked for yet: await device.request('webgpu') opens it, or says why it cannot";
-  return [cpu(), { name: 'webgpu', available: webgpu !== undefined, detail }];
+  return [cpu(), ...cudaInfos(), { name: 'webgpu', available: webgpu !== undefined, detail }];
 }
 
 /** The CPU device: threads, the instruction set in use, those compiled in and those this CPU has. */

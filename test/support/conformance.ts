@@ -1,5 +1,5 @@
 // Runs a case of an op: against the reference kernels, between guards, on every number of threads.
-import type { InstructionSet, OpInfo } from '../../src/binding.js';
+import type { InstructionSet, NativeDevice, OpInfo } from '../../src/binding.js';
 import type { Bound, CaseOperand, Fill, OpCase } from './case_file.js';
 import { brokenGuard, changedByte, compareExact, compareWithin, itemBytes, type Mismatch, viewAs } from './compare.js';
 import { mix, seedOf, symmetric } from './formula.js';
@@ -100,6 +100,7 @@ export function runCase(
   values: Values,
   misaligned: boolean,
   placed = placeCase(info, one, values, misaligned),
+  device: NativeDevice = raw,
 ): Ran {
   const params: Record<string, number | readonly number[]> = { ...one.params };
   // An activation would hide the magnitude of what it is applied to.
@@ -109,17 +110,17 @@ export function runCase(
     const operands = new Float64Array(3 * placed.length);
     placed.forEach((p, i) => {
       if (!p) return;
-      const handle = raw.alloc(p.image.length);
+      const handle = device.alloc(p.image.length);
       handles.push(handle);
-      raw.write(handle, 0, p.image);
+      device.write(handle, 0, p.image);
       operands.set([handle, p.offset, p.bytes], 3 * i);
     });
-    raw.run(info.id, encodeParams(info, params), operands, one.in.length, one.out.length);
+    device.run(info.id, encodeParams(info, params), operands, one.in.length, one.out.length);
     let next = 0;
-    const after = placed.map((p) => p && new Uint8Array(raw.readSync(handles[next++] ?? 0, 0, p.image.length)));
+    const after = placed.map((p) => p && new Uint8Array(device.readSync(handles[next++] ?? 0, 0, p.image.length)));
     return { before: placed, after };
   } finally {
-    for (const handle of handles) raw.free(handle);
+    for (const handle of handles) device.free(handle);
   }
 }
 

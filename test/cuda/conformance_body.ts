@@ -1,0 +1,74 @@
+// Runs the case tables on a CUDA device, the emulated one or a GPU, against the reference kernels; prints an object of what is
+// wrong, by op. Arguments: ops, or none for all.
+import { opNames } from '../../src/backend/backend.js';
+import { registry } from '../../src/ops/registry.js';
+import { readCaseTables } from '../support/case_file.js';
+import {
+  differentBits,
+  differentNaNs,
+  placeCase,
+  type Ran,
+  runCase,
+  strayWrites,
+  type Values,
+  wrongValues,
+} from '../support/conformance.js';
+import { encodeParams, raw } from '../support/raw.js';
+
+type Case = Parameters<typeof runCase>[1];
+type Info = Parameters<typeof runCase>[0];
+
+const device = raw.openCuda(0);
+raw.setIsa('reference');
+
+/** Flops above which a case runs on random values only where a CPU plays the GPU. */
+const LARGE = device.about.emulated ? 3e6 : 1e9;
+
+function flopsOf(info: Info, one: Case): number {
+  const name = opNames[info.id];
+  const bytes = (list: Case['in']): number[] =>
+    list.map((operand) => (operand?.n ?? 0) * (operand?.dtype === 'u8' ? 1 : 4));
+  if (name === undefined) return 0;
+  return registry[name].cost(encodeParams(info, one.params), { inputs: bytes(one.in), outputs: bytes(one.out) }).flops;
+}
+
+function check(info: Info, one: Case, bound: Parameters<typeof wrongValues>[3]): string[] {
+  const found: string[] = [];
+  const note = (what: string, lines: readonly string[]) => {
+    for (const line of lines) found.push(`'${one.name}' ${what}: ${line}`);
+  };
+  const here = (values: Values, misaligned: boolean): Ran => {
+    const ran = runCase(info, one, values, misaligned, placeCase(info, one, values, misaligned), device);
+    note(values, strayWrites(ran, one.in.length));
+    return ran;
+  };
+  const reference = (values: Values, misaligned: boolean): Ran => runCase(info, one, values, misaligned);
+  const magnitudes = (values: Values): Ran | null => (bound === 'bilinear' ? reference(values, false) : null);
+  try {
+    const random = here('random', false);
+    note('random', wrongValues(random, reference('random', false), one, bound, magnitudes('|random|')));
+    if (flopsOf(info, one) > LARGE) return found;
+    const exact = here('integers', true);
+    const mode = one.exact ? 'exact' : bound;
+    const sums = one.exact ? null : magnitudes('|integers|');
+    note('small integers', wrongValues(exact, reference('integers', true), one, mode, sums));
+    note('again', differentBits(here('random', false), random, one));
+    const extra = bound === 'bilinear' && 'padTop' in one.params;
+    note('NaN in the inputs', differentNaNs(here('poisoned', true), reference('poisoned', true), one, extra));
+  } catch (error) {
+    note('threw', [error instanceof Error ? error.message : String(error)]);
+  }
+  return found;
+}
+
+const tables = readCaseTables();
+const words = process.argv.slice(2);
+const wrong: Record<string, string[]> = {};
+for (const info of raw.ops()) {
+  const table = tables.get(info.name);
+  if (!table || (words.length > 0 && !words.includes(info.name))) continue;
+  const start = performance.now();
+  wrong[info.name] = table.cases.flatMap((one) => check(info, one, one.bound ?? table.bound));
+  console.error(`${info.name}: ${table.cases.length} cases in ${((performance.now() - start) / 1e3).toFixed(1)} s`);
+}
+process.stdout.write(JSON.stringify({ detail: device.about.name, wrong }, null, 1));
