@@ -1,14 +1,13 @@
 /** Devices: which there are, which is used, how much memory they hold. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CudaName, DeviceName, MemoryInfo } from './backend/backend.js';
+import type { CudaName, DeviceName, MemoryInfo, Precision } from './backend/backend.js';
 import { createCudaBackend, isCudaName } from './backend/cuda.js';
 import { addBackend, backendOf, type DeviceInfo, defaultDevice } from './backend/device.js';
 import { openAdapter } from './backend/webgpu/adapter.js';
 import { createWebGpuBackend } from './backend/webgpu/backend.js';
 import type { WebGpuOptions } from './backend/webgpu/options.js';
 import { chooseAsTold, tune } from './backend/webgpu/tuning.js';
-import type { Precision } from './binding.js';
 import { AnnealError } from './errors.js';
 import { webGpuKernels } from './ops/webgpu.js';
 import { packageRoot } from './package_root.js';
@@ -16,7 +15,7 @@ import { liveTensors } from './tensor/tensor.js';
 import { type Leak, Tracker, tracking } from './tensor/tracker.js';
 import { version } from './version.js';
 
-export type { CudaName, DeviceName, MemoryInfo } from './backend/backend.js';
+export type { CudaName, DeviceName, MemoryInfo, Precision } from './backend/backend.js';
 export {
   cpuInfo,
   type DeviceInfo,
@@ -28,7 +27,6 @@ export {
   sync,
 } from './backend/device.js';
 export type { WebGpuOptions } from './backend/webgpu/options.js';
-export type { Precision } from './binding.js';
 export type { Leak } from './tensor/tracker.js';
 
 /** What CUDA products compute in; they add up in f32 in any case. */

@@ -3,7 +3,7 @@
 
 import type { DeviceEvents } from '../binding.js';
 
-export type { DeviceEvents, EventColumns } from '../binding.js';
+export type { DeviceEvents, EventColumns, Precision } from '../binding.js';
 
 /** Names a buffer of one backend. Carries a generation: using one that was freed is an `E_DISPOSED` error. */
 export type Handle = number;

@@ -155,5 +155,13 @@ test('of the core, kernels include only the op contract and its checks', () => {
       .map((name) => join(dirname(path), name).split(sep).join('/'))
       .filter((name) => !name.startsWith('kernels/')),
   );
-  assert.deepEqual([...new Set(outside)].sort(), ['native/core/check.h', 'native/core/op.h']);
+  const allowed = ['native/backends/cuda/launch.h', 'native/core/check.h', 'native/core/op.h'];
+  assert.deepEqual([...new Set(outside)].sort(), allowed);
+  const launches = filesIn('kernels', cpp).filter((path) =>
+    included(path).some((name) => name.endsWith('/cuda/launch.h')),
+  );
+  assert.deepEqual(
+    launches.filter((path) => !path.endsWith('.cuda.cpp')),
+    [],
+  );
 });
