@@ -1,18 +1,18 @@
 // limit on WebGPU; contract in limit.h. KIND is a constant.
 //
 // fma     A thread keeps VECTORS vec4s of a task's chains in registers; numbers come from memory, so that no compiler knows them.
-// read    A workgroup a block: neighbouring threads read neighbouring vec4s, and add up through workgroup memory at the end.
+// read    A workgroup a block: neighbouring threads read neighbouring vec4s, and add up by group.wgsl at the end.
 // stream  triad, sgd, adamw: neighbouring threads take neighbouring vec4s, ROUNDS each.
 
 const CHAINS = 192u;
-const LANES = 64u;
+const GROUP = 64u;
 
 // x, to a compiler maybe something else: n is below 2^31 where it counts.
 fn unknown(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) ^ (params.n >> 31u)); }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(GROUP)
 fn fma_chains(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let first = (flat_group(group, groups) * LANES + lane) * 4u * VECTORS;
+  let first = (flat_group(group, groups) * GROUP + lane) * 4u * VECTORS;
   if first >= params.n * CHAINS { return; }
   let half = vec4<f32>(unknown(0.5));
   let one = vec4<f32>(unknown(1.0));
@@ -31,9 +31,7 @@ fn fma_chains(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) 
   for (var v = 0u; v < VECTORS; v++) { write4_out(first + 4u * v, x[v]); }
 }
 
-var<workgroup> sums: array<f32, LANES>;
-
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(GROUP)
 fn read_blocks(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let block = flat_group(group, groups);
   let begin = min(block * params.block, params.n);
@@ -42,20 +40,15 @@ fn read_blocks(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups)
   var four: array<vec4<f32>, 4>;
   for (var r = 0u; r < params.repeats; r++) {
     var i = begin + 4u * lane;
-    for (; i + 12u * LANES < whole_end; i += 16u * LANES) {
-      for (var k = 0u; k < 4u; k++) { four[k] += read4_x(i + 4u * LANES * k); }
+    for (; i + 12u * GROUP < whole_end; i += 16u * GROUP) {
+      for (var k = 0u; k < 4u; k++) { four[k] += read4_x(i + 4u * GROUP * k); }
     }
-    for (; i < whole_end; i += 4u * LANES) { four[0] += read4_x(i); }
+    for (; i < whole_end; i += 4u * GROUP) { four[0] += read4_x(i); }
     if whole_end + lane < end { four[0].x += read_x(whole_end + lane); }
   }
   let sum = (four[0] + four[1]) + (four[2] + four[3]);
-  sums[lane] = (sum.x + sum.y) + (sum.z + sum.w);
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if lane < half { sums[lane] += sums[lane + half]; }
-    workgroupBarrier();
-  }
-  if lane == 0u && begin < end { write_out(block, sums[0]); }
+  let total = group_sum(lane, (sum.x + sum.y) + (sum.z + sum.w));
+  if lane == 0u && begin < end { write_out(block, total); }
 }
 
 fn stream4(x: vec4<f32>, y: vec4<f32>, p: vec4<f32>, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>) -> array<vec4<f32>, 4> {
@@ -71,11 +64,11 @@ fn stream4(x: vec4<f32>, y: vec4<f32>, p: vec4<f32>, a: vec4<f32>, b: vec4<f32>,
   return array<vec4<f32>, 4>(next, mean, square, c + 1e-3 * (next - c));
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(GROUP)
 fn stream(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let first = 4u * (LANES * ROUNDS * flat_group(group, groups) + lane);
+  let first = 4u * (GROUP * ROUNDS * flat_group(group, groups) + lane);
   for (var k = 0u; k < ROUNDS; k++) {
-    let i = first + 4u * LANES * k;
+    let i = first + 4u * GROUP * k;
     if i >= params.n { return; }
     if i + 4u <= params.n {
       var p: vec4<f32>;

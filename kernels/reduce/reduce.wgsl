@@ -4,7 +4,7 @@
 //       and columns. 0: anything else, each item's place by division.
 //
 // reduce_thread  A thread an output, or, with SPLIT, a thread for each block of an output's items.
-// reduce_group   The same by a workgroup of 64, whose lanes take neighbouring items: for rows on GPUs.
+// reduce_group   The same by a workgroup of 64, whose lanes take neighbouring items and meet by group.wgsl: for rows on GPUs.
 // reduce_blocks  With SPLIT: a thread an output, over what the blocks left in scratch (`partial`, four words each), in order.
 //
 // A sum is taken in parts of CHUNK items, which are added, and those of the blocks likewise: with at most 256 blocks the error grows with
@@ -156,7 +156,9 @@ fn reduce_thread(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroup
   put(s, k, block, fold(s, k, begin, min(begin + block_length(s), s.length), 1u));
 }
 
-var<workgroup> lanes: array<Folded, GROUP>;
+alias Lane = Folded;
+fn combine(a: Folded, b: Folded, how: u32) -> Folded { return merge(a, b); }
+fn nothing(how: u32) -> Folded { return identity(); }
 
 @compute @workgroup_size(GROUP)
 fn reduce_group(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -166,13 +168,8 @@ fn reduce_group(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups
   if block >= blocks_of(s) { return; }
   let begin = block * block_length(s);
   let k = i % s.outputs;
-  lanes[lane] = fold(s, k, begin + lane, min(begin + block_length(s), s.length), GROUP);
-  workgroupBarrier();
-  for (var half = GROUP / 2u; half > 0u; half >>= 1u) {
-    if lane < half { lanes[lane] = merge(lanes[lane], lanes[lane + half]); }
-    workgroupBarrier();
-  }
-  if lane == 0u { put(s, k, block, lanes[0]); }
+  let folded = group_fold(lane, fold(s, k, begin + lane, min(begin + block_length(s), s.length), GROUP), 0u);
+  if lane == 0u { put(s, k, block, folded); }
 }
 
 @compute @workgroup_size(64)

@@ -1,7 +1,7 @@
 // How ops on the rows of a matrix run on WebGPU: a thread or a workgroup a row (kernels/common/rows.wgsl).
-import { type AdapterTraits, groupsFor, type Launch } from '../backend/webgpu/kernel.js';
+import { type AdapterTraits, groupF32Texts, groupsFor, type Launch } from '../backend/webgpu/kernel.js';
 
-export const rowsText = 'common/rows.wgsl';
+export const rowsTexts = [...groupF32Texts, 'common/rows.wgsl'];
 
 /** Threads of a workgroup where each has a row of its own: in software few, so that there are workgroups for all cores. */
 const SOFTWARE_ROWS = 8;

@@ -1,5 +1,5 @@
-// Compiles every shader that the case tables reach, for GPUs and for adapters in software, on Dawn's null backend, which runs
-// nothing and so needs no driver. Prints how many calls it made.
+// Compiles every shader that the case tables reach, for GPUs with and without subgroups and for adapters in software, on Dawn's null backend, which runs
+// nothing and so needs no driver. Prints how many calls it made of each kind.
 import { create, globals } from 'webgpu';
 import { createWebGpuBackend } from '../../src/backend/webgpu/backend.js';
 import { webGpuKernels } from '../../src/ops/webgpu.js';
@@ -13,15 +13,29 @@ const gpu = create(['backend=null']);
 /** Storage buffers of a shader that every adapter has room for; scratch memory takes one as well. */
 const MOST_BUFFERS = 7;
 const tables = readCaseTables();
-let calls = 0;
-for (const software of [true, false]) {
+const subgroupOps = new Set<string>(
+  Object.values(webGpuKernels)
+    .filter(({ texts }) => texts.some((text) => typeof text !== 'string'))
+    .map(({ op }) => op),
+);
+const calls: number[] = [];
+for (const traits of [
+  { software: true, subgroups: false },
+  { software: false, subgroups: false },
+  { software: false, subgroups: true },
+]) {
   const adapter = await gpu.requestAdapter();
   if (adapter === null) throw new Error("expected Dawn's null backend");
   const { maxStorageBuffersPerShaderStage } = adapter.limits;
-  const device = await adapter.requestDevice({ requiredLimits: { maxStorageBuffersPerShaderStage } });
-  const traits = { software };
+  const device = await adapter.requestDevice({
+    requiredFeatures: traits.subgroups ? ['subgroups'] : [],
+    requiredLimits: { maxStorageBuffersPerShaderStage },
+  });
+  const { software } = traits;
+  let made = 0;
   const backend = createWebGpuBackend({ device, description: 'null', software, traits }, webGpuKernels, kernelText);
   for (const info of raw.ops()) {
+    if (traits.subgroups && !subgroupOps.has(info.name)) continue;
     for (const { params, in: inputs, out } of tables.get(info.name)?.cases ?? []) {
       // In one buffer where there are more than every adapter binds.
       const sizes = [...inputs, ...out].map((operand) => operand && operand.n * itemBytes[operand.dtype]);
@@ -46,12 +60,13 @@ for (const software of [true, false]) {
       backend.block.params.u32.set(new Uint32Array(encodeParams(info, params).slice().buffer));
       backend.run(info.id, inputs.length, out.length);
       for (const handle of handles) backend.free(handle);
-      calls++;
+      made++;
     }
     await backend.sync().catch((error: unknown) => {
       throw new Error(info.name, { cause: error });
     });
   }
   backend.destroy();
+  calls.push(made);
 }
-process.stdout.write(String(calls));
+process.stdout.write(JSON.stringify(calls));

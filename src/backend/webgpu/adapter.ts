@@ -61,9 +61,14 @@ export async function openAdapter({ allowSoftware, powerPreference }: WebGpuOpti
       `webgpu: expected a GPU, found ${description}, which is software and slower than the device 'cpu'; allowSoftware takes it all the same`,
     );
   }
+  // For tests, whose adapters are all in software and all have subgroups: the variants for GPUs, and those of adapters without.
+  const told = (process.env.ANNEAL_WEBGPU_VARIANTS ?? '').split(',');
+  const used = (['timestamp-query', 'subgroups'] as const).filter(
+    (feature) => features.has(feature) && !(feature === 'subgroups' && told.includes('plain')),
+  );
   const device = await adapter.requestDevice({
     label: 'anneal',
-    requiredFeatures: features.has('timestamp-query') ? ['timestamp-query'] : [],
+    requiredFeatures: used,
     requiredLimits: {
       maxStorageBuffersPerShaderStage: Math.min(limits.maxStorageBuffersPerShaderStage, MOST_BINDINGS),
       maxBufferSize: limits.maxBufferSize,
@@ -77,7 +82,6 @@ export async function openAdapter({ allowSoftware, powerPreference }: WebGpuOpti
     device,
     description,
     software,
-    // For tests, whose adapters are all in software: the variants for GPUs on them.
-    traits: { software: software && process.env.ANNEAL_WEBGPU_VARIANTS !== 'gpu' },
+    traits: { software: software && !told.includes('gpu'), subgroups: used.includes('subgroups') },
   };
 }

@@ -208,13 +208,18 @@ export class Calls {
         `${kernel.op}: expected operands in at most ${most} buffers, the adapter's limit, received ${bindings.length}`,
       );
     const key = `${kernel.op}.${entry}|${code}${JSON.stringify(constants)}${vectors}|${structure}|${absent.map(({ name, type }) => `${name}:${type}`).join(' ')}`;
-    const pipeline = this.#pipelines.get(kernel.op, kernel.texts, entry, key, () => ({
+    const { subgroups } = this.#traits;
+    const texts = kernel.texts.flatMap((text) =>
+      typeof text === 'string' ? text : (text[subgroups ? 'subgroups' : 'plain'] ?? []),
+    );
+    const pipeline = this.#pipelines.get(kernel.op, texts, entry, key, () => ({
       struct: kernel.struct,
       bindings,
       absent,
       vectors,
       constants,
       code,
+      subgroups: subgroups && kernel.texts.some((text) => typeof text !== 'string'),
     }));
     return { pipeline, bound, uniform, groups, binding: null };
   }

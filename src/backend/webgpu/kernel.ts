@@ -22,7 +22,23 @@ export interface KernelCall<P> {
 export interface AdapterTraits {
   /** A CPU that plays a GPU: workgroup memory costs, registers do not. */
   readonly software: boolean;
+  /** Whether texts may use subgroup operations. */
+  readonly subgroups: boolean;
 }
+
+/** A text with subgroup operations, for adapters that have them, and what stands for it on others. */
+export interface SubgroupText {
+  readonly subgroups: string;
+  readonly plain?: string;
+}
+
+/** group_fold of what the threads of a workgroup hold, and sums and maxima of f32 by it: kernels/common/. */
+export const groupText: SubgroupText = { subgroups: 'common/group_subgroups.wgsl', plain: 'common/group.wgsl' };
+export const groupF32Texts: readonly (string | SubgroupText)[] = [
+  groupText,
+  'common/group_f32.wgsl',
+  { subgroups: 'common/group_f32_subgroups.wgsl' },
+];
 
 /** One dispatch. */
 export interface Launch {
@@ -77,7 +93,7 @@ export interface WebGpuKernel<F extends Record<string, FieldSpec> = Record<strin
   readonly op: OpName;
   readonly struct: ParamStruct<F>;
   /** The WGSL text: files in kernels/, one after the other, after common/common.wgsl. */
-  readonly texts: readonly string[];
+  readonly texts: readonly (string | SubgroupText)[];
   /** Names of the operands in the text, in the order of the contract. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];

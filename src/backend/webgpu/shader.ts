@@ -19,6 +19,8 @@ export interface ShaderShape {
   readonly constants: Readonly<Record<string, number | boolean>>;
   /** See `Launch.code`. */
   readonly code: string;
+  /** Whether a text has subgroup operations. */
+  readonly subgroups: boolean;
 }
 
 /** Words that WGSL keeps for itself, as far as parameters are called so. */
@@ -146,6 +148,7 @@ const literal = (value: number | boolean): string => (typeof value === 'boolean'
 export function shaderText(shape: ShaderShape, texts: readonly string[]): string {
   const names = shape.bindings.flatMap(({ operands }) => operands.map(({ name }) => name));
   return [
+    ...(shape.subgroups ? ['enable subgroups;'] : []),
     uniform(shape.struct, names),
     ...Object.entries(shape.constants).map(([name, value]) => `const ${name} = ${literal(value)};`),
     ...shape.bindings.map((each, i) => binding(each, i, shape.vectors)),

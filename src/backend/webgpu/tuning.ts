@@ -117,7 +117,7 @@ export async function tune(
 }
 
 /**
- * Takes variants by `ANNEAL_WEBGPU_VARIANTS`: `gpu` or `software` for those of such an adapter (adapter.ts), or pairs as in
+ * Takes variants by `ANNEAL_WEBGPU_VARIANTS`: `gpu` or `software` for those of such an adapter and `plain` for one without subgroups (adapter.ts), or pairs as in
  * `sgemm=tiled4`, comma-separated. @throws E_ARGUMENT for what is no variant
  */
 export function chooseAsTold(
@@ -126,7 +126,7 @@ export function chooseAsTold(
   told: string,
 ): void {
   for (const pair of told.split(',')) {
-    if (pair === 'gpu' || pair === 'software') continue;
+    if (pair === 'gpu' || pair === 'software' || pair === 'plain') continue;
     const [name, variant = ''] = pair.split('=');
     const kernel = Object.values(kernels).find(({ op }) => op === name);
     if (!kernel?.variants || !variantNames(kernel.variants).includes(variant)) {
@@ -135,7 +135,7 @@ export function chooseAsTold(
       );
       throw new AnnealError(
         'E_ARGUMENT',
-        `ANNEAL_WEBGPU_VARIANTS: expected gpu, software or ${known.join(', ')}, received '${pair}'`,
+        `ANNEAL_WEBGPU_VARIANTS: expected gpu, software, plain or ${known.join(', ')}, received '${pair}'`,
       );
     }
     backend.choose(kernel.op, '*', variant);

@@ -6,7 +6,7 @@ import {
   type WebGpuKernel,
   webGpuKernel,
 } from '../../backend/webgpu/kernel.js';
-import { rowsLaunch, rowsText } from '../rows.webgpu.js';
+import { rowsLaunch, rowsTexts } from '../rows.webgpu.js';
 import { layerNormBackwardParams, layerNormParams } from './layer_norm.js';
 
 /** Threads of a workgroup of the column sums. */
@@ -28,7 +28,7 @@ export const layerNormKernels: readonly WebGpuKernel[] = [
   webGpuKernel({
     op: 'layer_norm',
     struct: layerNormParams,
-    texts: [rowsText, 'layer_norm/layer_norm.wgsl'],
+    texts: [...rowsTexts, 'layer_norm/layer_norm.wgsl'],
     inputs: ['x', 'gamma', 'beta'],
     outputs: ['y', 'mean', 'rstd'],
     launches: (call) => [rowsLaunch('layer_norm', call.params, call)],
@@ -36,7 +36,7 @@ export const layerNormKernels: readonly WebGpuKernel[] = [
   webGpuKernel({
     op: 'layer_norm_backward',
     struct: layerNormBackwardParams,
-    texts: [rowsText, 'layer_norm/layer_norm_backward.wgsl'],
+    texts: [...rowsTexts, 'layer_norm/layer_norm_backward.wgsl'],
     inputs: ['dy', 'x', 'gamma', 'mean', 'rstd'],
     outputs: ['dx', 'dgamma', 'dbeta'],
     launches(call): readonly Launch[] {

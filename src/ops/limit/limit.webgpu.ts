@@ -1,5 +1,5 @@
 // How the limit loops run on WebGPU.
-import { groupsFor, type WebGpuKernel, webGpuKernel } from '../../backend/webgpu/kernel.js';
+import { groupF32Texts, groupsFor, type WebGpuKernel, webGpuKernel } from '../../backend/webgpu/kernel.js';
 import { FMA_CHAINS, limitKinds, limitParams } from './limit.js';
 
 const LANES = 64;
@@ -10,7 +10,7 @@ export const limitKernels: readonly WebGpuKernel[] = [
   webGpuKernel({
     op: 'limit',
     struct: limitParams,
-    texts: ['limit/limit.wgsl'],
+    texts: [...groupF32Texts, 'limit/limit.wgsl'],
     inputs: ['x', 'y'],
     outputs: ['out', 'out_1', 'out_2', 'out_3'],
     launches({ params: { kind, n, block }, adapter, aligned }) {

@@ -1,5 +1,5 @@
 // How reduce runs on WebGPU.
-import { groupsFor, type Launch, type WebGpuKernel, webGpuKernel } from '../../backend/webgpu/kernel.js';
+import { groupsFor, groupText, type Launch, type WebGpuKernel, webGpuKernel } from '../../backend/webgpu/kernel.js';
 import { reduceCodes, reduceParams } from './reduce.js';
 
 /** Threads of a workgroup. */
@@ -57,7 +57,7 @@ export const reduceKernels: readonly WebGpuKernel[] = [
   webGpuKernel({
     op: 'reduce',
     struct: reduceParams,
-    texts: ['reduce/reduce.wgsl'],
+    texts: [groupText, 'reduce/reduce.wgsl', { subgroups: 'reduce/reduce_subgroups.wgsl' }],
     inputs: ['x'],
     outputs: ['out'],
     types: () => ({ x: 'u32', out: 'u32' }),

@@ -1,13 +1,13 @@
 // How softmax and its backward run on WebGPU.
 import { type WebGpuKernel, webGpuKernel } from '../../backend/webgpu/kernel.js';
-import { rowsLaunch, rowsText } from '../rows.webgpu.js';
+import { rowsLaunch, rowsTexts } from '../rows.webgpu.js';
 import { softmaxBackwardParams, softmaxParams } from './softmax.js';
 
 export const softmaxKernels: readonly WebGpuKernel[] = [
   webGpuKernel({
     op: 'softmax',
     struct: softmaxParams,
-    texts: [rowsText, 'softmax/softmax.wgsl'],
+    texts: [...rowsTexts, 'softmax/softmax.wgsl'],
     inputs: ['x'],
     outputs: ['y'],
     launches: (call) =>
@@ -16,7 +16,7 @@ export const softmaxKernels: readonly WebGpuKernel[] = [
   webGpuKernel({
     op: 'softmax_backward',
     struct: softmaxBackwardParams,
-    texts: [rowsText, 'softmax/softmax_backward.wgsl'],
+    texts: [...rowsTexts, 'softmax/softmax_backward.wgsl'],
     inputs: ['y', 'dy'],
     outputs: ['dx'],
     launches: (call) =>

@@ -1,6 +1,6 @@
 // How softmax_cross_entropy and its backward run on WebGPU.
 import { type WebGpuKernel, webGpuKernel } from '../../backend/webgpu/kernel.js';
-import { rowsLaunch, rowsText } from '../rows.webgpu.js';
+import { rowsLaunch, rowsTexts } from '../rows.webgpu.js';
 import { softmaxCrossEntropyBackwardParams, softmaxCrossEntropyParams } from './softmax_cross_entropy.js';
 
 const coefficients = 'softmax_cross_entropy/coefficients.wgsl';
@@ -21,7 +21,7 @@ export const softmaxCrossEntropyKernels: readonly WebGpuKernel[] = [
   webGpuKernel({
     op: 'softmax_cross_entropy',
     struct: softmaxCrossEntropyParams,
-    texts: [rowsText, coefficients, 'softmax_cross_entropy/softmax_cross_entropy.wgsl'],
+    texts: [...rowsTexts, coefficients, 'softmax_cross_entropy/softmax_cross_entropy.wgsl'],
     inputs: ['logits', 'target', 'classWeights'],
     outputs: ['loss', 'normalizers', 'weight', 'divisor', 'dlogits'],
     types,
@@ -46,7 +46,7 @@ export const softmaxCrossEntropyKernels: readonly WebGpuKernel[] = [
   webGpuKernel({
     op: 'softmax_cross_entropy_backward',
     struct: softmaxCrossEntropyBackwardParams,
-    texts: [rowsText, coefficients, 'softmax_cross_entropy/softmax_cross_entropy_backward.wgsl'],
+    texts: [...rowsTexts, coefficients, 'softmax_cross_entropy/softmax_cross_entropy_backward.wgsl'],
     inputs: ['logits', 'normalizers', 'target', 'classWeights', 'dLoss', 'divisor'],
     outputs: ['dlogits'],
     types,
