@@ -15,6 +15,10 @@
 #define ANNEAL_SHARED_DYNAMIC(Type, name)                 \
   extern __shared__ __align__(16) unsigned char dynamicShared[]; \
   Type& name = *reinterpret_cast<Type*>(dynamicShared)
+// The same as items of a number that the kernel's arguments say.
+#define ANNEAL_SHARED_SPAN(Type, name, items)                    \
+  extern __shared__ __align__(16) unsigned char dynamicShared[]; \
+  const anneal::cuda::Span<Type> name { reinterpret_cast<Type*>(dynamicShared), items }
 #endif
 
 namespace anneal::cuda {

@@ -25,43 +25,50 @@ ANNEAL_GPU float moduloOf(float a, float b) {
   return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
 
-ANNEAL_GPU uint32_t unaryFloat(UnaryCode code, float x, float alpha, float beta) {
+// body(f) with the function f of a code, which takes f32 and gives a word: whoever has several items decides once for all of them.
+template <class Body> ANNEAL_GPU void withUnaryFloat(UnaryCode code, float alpha, float beta, const Body& body) {
   switch (code) {
-    case UnaryCode::neg: return wordOf(-x);
-    case UnaryCode::abs: return wordOf(fabsf(x));
-    case UnaryCode::sign: return wordOf(signOf(x));
-    case UnaryCode::square: return wordOf(x * x);
-    case UnaryCode::sqrt: return wordOf(sqrtf(x));
-    case UnaryCode::rsqrt: return wordOf(x == 0 ? copysignf(INFINITY, x) : 1.0f / sqrtf(x));
-    case UnaryCode::reciprocal: return wordOf(1.0f / x);
-    case UnaryCode::exp: return wordOf(expf(x));
-    case UnaryCode::expm1: return wordOf(expm1f(x));
-    case UnaryCode::log: return wordOf(logf(x));
-    case UnaryCode::log1p: return wordOf(log1pf(x));
-    case UnaryCode::sin: return wordOf(sinf(x));
-    case UnaryCode::cos: return wordOf(cosf(x));
-    case UnaryCode::tanh: return wordOf(tanhf(x));
-    case UnaryCode::sigmoid: return wordOf(sigmoidOf(x));
-    case UnaryCode::relu: return wordOf(x < 0 ? 0.0f : x);
-    case UnaryCode::leaky_relu: return wordOf(x > 0 ? x : alpha * x);
-    case UnaryCode::elu: return wordOf(x > 0 ? x : alpha * expm1f(x));
-    case UnaryCode::gelu: return wordOf(x * gaussianCdf(x));
-    case UnaryCode::gelu_tanh: return wordOf(0.5f * x * (1.0f + geluTanhOf(x)));
-    case UnaryCode::silu: return wordOf(x * sigmoidOf(x));
-    case UnaryCode::softplus: return wordOf(softplusOf(x));
-    case UnaryCode::floor: return wordOf(floorf(x));
-    case UnaryCode::ceil: return wordOf(ceilf(x));
-    case UnaryCode::round: return wordOf(rintf(x));
-    case UnaryCode::clip: return wordOf(x < alpha ? alpha : x > beta ? beta : x);
-    case UnaryCode::logical_not: return x == 0;
-    case UnaryCode::is_nan: return x != x;
-    case UnaryCode::is_finite: return fabsf(x) < INFINITY;
-    case UnaryCode::pow_scalar: return wordOf(powf(x, alpha));
-    case UnaryCode::affine: return wordOf(alpha * x + beta);
-    case UnaryCode::erf: return wordOf(erff(x));
+    case UnaryCode::neg: return body([](float x) { return wordOf(-x); });
+    case UnaryCode::abs: return body([](float x) { return wordOf(fabsf(x)); });
+    case UnaryCode::sign: return body([](float x) { return wordOf(signOf(x)); });
+    case UnaryCode::square: return body([](float x) { return wordOf(x * x); });
+    case UnaryCode::sqrt: return body([](float x) { return wordOf(sqrtf(x)); });
+    case UnaryCode::rsqrt: return body([](float x) { return wordOf(x == 0 ? copysignf(INFINITY, x) : 1.0f / sqrtf(x)); });
+    case UnaryCode::reciprocal: return body([](float x) { return wordOf(1.0f / x); });
+    case UnaryCode::exp: return body([](float x) { return wordOf(expf(x)); });
+    case UnaryCode::expm1: return body([](float x) { return wordOf(expm1f(x)); });
+    case UnaryCode::log: return body([](float x) { return wordOf(logf(x)); });
+    case UnaryCode::log1p: return body([](float x) { return wordOf(log1pf(x)); });
+    case UnaryCode::sin: return body([](float x) { return wordOf(sinf(x)); });
+    case UnaryCode::cos: return body([](float x) { return wordOf(cosf(x)); });
+    case UnaryCode::tanh: return body([](float x) { return wordOf(tanhf(x)); });
+    case UnaryCode::sigmoid: return body([](float x) { return wordOf(sigmoidOf(x)); });
+    case UnaryCode::relu: return body([](float x) { return wordOf(x < 0 ? 0.0f : x); });
+    case UnaryCode::leaky_relu: return body([=](float x) { return wordOf(x > 0 ? x : alpha * x); });
+    case UnaryCode::elu: return body([=](float x) { return wordOf(x > 0 ? x : alpha * expm1f(x)); });
+    case UnaryCode::gelu: return body([](float x) { return wordOf(x * gaussianCdf(x)); });
+    case UnaryCode::gelu_tanh: return body([](float x) { return wordOf(0.5f * x * (1.0f + geluTanhOf(x))); });
+    case UnaryCode::silu: return body([](float x) { return wordOf(x * sigmoidOf(x)); });
+    case UnaryCode::softplus: return body([](float x) { return wordOf(softplusOf(x)); });
+    case UnaryCode::floor: return body([](float x) { return wordOf(floorf(x)); });
+    case UnaryCode::ceil: return body([](float x) { return wordOf(ceilf(x)); });
+    case UnaryCode::round: return body([](float x) { return wordOf(rintf(x)); });
+    case UnaryCode::clip: return body([=](float x) { return wordOf(x < alpha ? alpha : x > beta ? beta : x); });
+    case UnaryCode::logical_not: return body([](float x) { return x == 0; });
+    case UnaryCode::is_nan: return body([](float x) { return x != x; });
+    case UnaryCode::is_finite: return body([](float x) { return fabsf(x) < INFINITY; });
+    case UnaryCode::pow_scalar: return body([=](float x) { return wordOf(powf(x, alpha)); });
+    case UnaryCode::affine: return body([=](float x) { return wordOf(alpha * x + beta); });
+    case UnaryCode::erf: return body([](float x) { return wordOf(erff(x)); });
     case UnaryCode::count: break;
   }
-  return wordOf(notANumber());
+  body([](float) { return wordOf(notANumber()); });
+}
+
+ANNEAL_GPU uint32_t unaryFloat(UnaryCode code, float x, float alpha, float beta) {
+  uint32_t word = 0;
+  withUnaryFloat(code, alpha, beta, [&](const auto& f) { word = f(x); });
+  return word;
 }
 
 // Modulo 2^32, so on unsigned words.
@@ -80,47 +87,56 @@ ANNEAL_GPU uint32_t unaryInt(UnaryCode code, uint32_t word, int32_t alpha, int32
   }
 }
 
-ANNEAL_GPU uint32_t binaryFloat(BinaryCode code, float a, float b, float alpha, float beta) {
+template <class Body> ANNEAL_GPU void withBinaryFloat(BinaryCode code, float alpha, float beta, const Body& body) {
   switch (code) {
-    case BinaryCode::add: return wordOf(a + b);
-    case BinaryCode::sub: return wordOf(a - b);
-    case BinaryCode::mul: return wordOf(a * b);
-    case BinaryCode::div: return wordOf(a / b);
-    case BinaryCode::pow: return wordOf(powf(a, b));
-    case BinaryCode::maximum: return wordOf(a > b || a != a ? a : b);
-    case BinaryCode::minimum: return wordOf(a < b || a != a ? a : b);
-    case BinaryCode::squared_difference: return wordOf((a - b) * (a - b));
-    case BinaryCode::mod: return wordOf(moduloOf(a, b));
-    case BinaryCode::equal: return a == b;
-    case BinaryCode::not_equal: return a != b;
-    case BinaryCode::less: return a < b;
-    case BinaryCode::less_equal: return a <= b;
-    case BinaryCode::greater: return a > b;
-    case BinaryCode::greater_equal: return a >= b;
-    case BinaryCode::logical_and: return a != 0 && b != 0;
-    case BinaryCode::logical_or: return a != 0 || b != 0;
-    case BinaryCode::logical_xor: return (a != 0) != (b != 0);
-    case BinaryCode::relu_grad: return wordOf(a <= 0 ? 0.0f : b);
-    case BinaryCode::sigmoid_grad: return wordOf(b * a * (1.0f - a));
-    case BinaryCode::tanh_grad: return wordOf(b * (1.0f - a * a));
-    case BinaryCode::abs_grad: return wordOf(b * signOf(a));
-    case BinaryCode::leaky_relu_grad: return wordOf(a > 0 ? b : alpha * b);
-    case BinaryCode::elu_grad: return wordOf(a > 0 ? b : alpha * b * expf(a));
-    case BinaryCode::gelu_grad: return wordOf(b * (gaussianCdf(a) + a * 0.398942280f * expf(-0.5f * a * a)));
-    case BinaryCode::gelu_tanh_grad: {
-      const float t = geluTanhOf(a);
-      const float slope = 0.797884561f * (1.0f + 0.134145f * a * a);
-      return wordOf(b * (0.5f * (1.0f + t) + 0.5f * a * (1.0f - t * t) * slope));
-    }
-    case BinaryCode::silu_grad: {
-      const float s = sigmoidOf(a);
-      return wordOf(b * s * (1.0f + a * (1.0f - s)));
-    }
-    case BinaryCode::softplus_grad: return wordOf(b * sigmoidOf(a));
-    case BinaryCode::clip_grad: return wordOf(a < alpha || a > beta ? 0.0f : b);
+    case BinaryCode::add: return body([](float a, float b) { return wordOf(a + b); });
+    case BinaryCode::sub: return body([](float a, float b) { return wordOf(a - b); });
+    case BinaryCode::mul: return body([](float a, float b) { return wordOf(a * b); });
+    case BinaryCode::div: return body([](float a, float b) { return wordOf(a / b); });
+    case BinaryCode::pow: return body([](float a, float b) { return wordOf(powf(a, b)); });
+    case BinaryCode::maximum: return body([](float a, float b) { return wordOf(a > b || a != a ? a : b); });
+    case BinaryCode::minimum: return body([](float a, float b) { return wordOf(a < b || a != a ? a : b); });
+    case BinaryCode::squared_difference: return body([](float a, float b) { return wordOf((a - b) * (a - b)); });
+    case BinaryCode::mod: return body([](float a, float b) { return wordOf(moduloOf(a, b)); });
+    case BinaryCode::equal: return body([](float a, float b) { return a == b; });
+    case BinaryCode::not_equal: return body([](float a, float b) { return a != b; });
+    case BinaryCode::less: return body([](float a, float b) { return a < b; });
+    case BinaryCode::less_equal: return body([](float a, float b) { return a <= b; });
+    case BinaryCode::greater: return body([](float a, float b) { return a > b; });
+    case BinaryCode::greater_equal: return body([](float a, float b) { return a >= b; });
+    case BinaryCode::logical_and: return body([](float a, float b) { return a != 0 && b != 0; });
+    case BinaryCode::logical_or: return body([](float a, float b) { return a != 0 || b != 0; });
+    case BinaryCode::logical_xor: return body([](float a, float b) { return (a != 0) != (b != 0); });
+    case BinaryCode::relu_grad: return body([](float a, float b) { return wordOf(a <= 0 ? 0.0f : b); });
+    case BinaryCode::sigmoid_grad: return body([](float a, float b) { return wordOf(b * a * (1.0f - a)); });
+    case BinaryCode::tanh_grad: return body([](float a, float b) { return wordOf(b * (1.0f - a * a)); });
+    case BinaryCode::abs_grad: return body([](float a, float b) { return wordOf(b * signOf(a)); });
+    case BinaryCode::leaky_relu_grad: return body([=](float a, float b) { return wordOf(a > 0 ? b : alpha * b); });
+    case BinaryCode::elu_grad: return body([=](float a, float b) { return wordOf(a > 0 ? b : alpha * b * expf(a)); });
+    case BinaryCode::gelu_grad:
+      return body([](float a, float b) { return wordOf(b * (gaussianCdf(a) + a * 0.398942280f * expf(-0.5f * a * a))); });
+    case BinaryCode::gelu_tanh_grad:
+      return body([](float a, float b) {
+        const float t = geluTanhOf(a);
+        const float slope = 0.797884561f * (1.0f + 0.134145f * a * a);
+        return wordOf(b * (0.5f * (1.0f + t) + 0.5f * a * (1.0f - t * t) * slope));
+      });
+    case BinaryCode::silu_grad:
+      return body([](float a, float b) {
+        const float s = sigmoidOf(a);
+        return wordOf(b * s * (1.0f + a * (1.0f - s)));
+      });
+    case BinaryCode::softplus_grad: return body([](float a, float b) { return wordOf(b * sigmoidOf(a)); });
+    case BinaryCode::clip_grad: return body([=](float a, float b) { return wordOf(a < alpha || a > beta ? 0.0f : b); });
     case BinaryCode::count: break;
   }
-  return wordOf(notANumber());
+  body([](float, float) { return wordOf(notANumber()); });
+}
+
+ANNEAL_GPU uint32_t binaryFloat(BinaryCode code, float a, float b, float alpha, float beta) {
+  uint32_t word = 0;
+  withBinaryFloat(code, alpha, beta, [&](const auto& f) { word = f(a, b); });
+  return word;
 }
 
 // a^b modulo 2^32 by squaring; 1 / a^|b| truncated where b < 0.

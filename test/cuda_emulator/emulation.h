@@ -29,6 +29,8 @@
   Type& name = *static_cast<Type*>(anneal::cuda::emulation::shared(&name##Place, sizeof(Type)))
 #define ANNEAL_SHARED_DYNAMIC(Type, name) \
   Type& name = *static_cast<Type*>(anneal::cuda::emulation::dynamicShared(sizeof(Type)))
+#define ANNEAL_SHARED_SPAN(Type, name, items) \
+  const anneal::cuda::Span<Type> name { static_cast<Type*>(anneal::cuda::emulation::dynamicShared(sizeof(Type) * (items))), items }
 
 struct alignas(8) float2 { float x, y; };
 struct alignas(16) float4 { float x, y, z, w; };
