@@ -5,6 +5,13 @@
 
 #include <cstdint>
 
+// CUDA kernels run the same text.
+#if defined(__CUDACC__)
+#define ANNEAL_ANYWHERE __host__ __device__
+#else
+#define ANNEAL_ANYWHERE
+#endif
+
 namespace anneal::philox {
 
 inline constexpr uint32_t kMultiplier0 = 0xd2511f53u, kMultiplier1 = 0xcd9e8d57u;
@@ -18,7 +25,7 @@ struct Key {
 // kBlocks outputs at once, word j of block b in words[j][b]: on entry the counters, on return four uniform words each.
 // Plain loops over the blocks, which the compiler turns into vectors. (static: one instance a translation unit, since
 // these are compiled for different instruction sets.)
-template <int kBlocks> static inline void encrypt(Key key, uint32_t (&words)[4][kBlocks]) {
+template <int kBlocks> ANNEAL_ANYWHERE static inline void encrypt(Key key, uint32_t (&words)[4][kBlocks]) {
   for (int round = 0; round < kRounds; ++round) {
     for (int b = 0; b < kBlocks; ++b) {
       const uint64_t product0 = static_cast<uint64_t>(kMultiplier0) * words[0][b];
@@ -34,10 +41,10 @@ template <int kBlocks> static inline void encrypt(Key key, uint32_t (&words)[4][
 }
 
 // A word as a float in [0, 1): its upper 24 bits, exactly.
-static inline float toUnit(uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
+ANNEAL_ANYWHERE static inline float toUnit(uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
 
 // toUnit(word) < p is (word >> 8) < threshold(p), for p in [0, 1].
-static inline uint32_t threshold(float p) {
+ANNEAL_ANYWHERE static inline uint32_t threshold(float p) {
   const double scaled = static_cast<double>(p) * 0x1p24;
   const auto floor = static_cast<uint32_t>(scaled);
   return floor < scaled ? floor + 1 : floor;
