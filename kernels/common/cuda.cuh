@@ -64,6 +64,59 @@ ANNEAL_GPU float warpMax(float value) {
   return value;
 }
 
+// ---- Teams: threads that work on one row, `Threads` of a warp (a power of two up to 32) or a block of more ----
+
+template <int Threads> ANNEAL_GPU int teamLane() { return static_cast<int>(threadIdx.x) % Threads; }
+template <int Threads> ANNEAL_GPU int64_t teamIndex() { return flatThread() / Threads; }
+
+// What a fold hands from lane to lane; rooms may add types.
+ANNEAL_GPU float fromLane(float value, int lanes) { return __shfl_xor_sync(kAllLanes, value, lanes); }
+ANNEAL_GPU uint32_t fromLane(uint32_t value, int lanes) { return __shfl_xor_sync(kAllLanes, value, lanes); }
+ANNEAL_GPU uint64_t fromLane(uint64_t value, int lanes) { return __shfl_xor_sync(kAllLanes, value, lanes); }
+ANNEAL_GPU float2 fromLane(float2 value, int lanes) { return make_float2(fromLane(value.x, lanes), fromLane(value.y, lanes)); }
+
+// The values of a team's threads by merge(a, b), which must not care which of the two comes first: all of them get it, in one order.
+// The whole block comes here, all its warps with all lanes.
+template <int Threads, class T, class Merge> ANNEAL_GPU T teamFold(T value, Merge merge) {
+#pragma unroll
+  for (int lanes = (Threads < 32 ? Threads : 32) / 2; lanes > 0; lanes /= 2) value = merge(value, fromLane(value, lanes));
+  if constexpr (Threads > 32) {
+    constexpr int kWarps = Threads / 32;
+    using Parts = Array<T, kWarps>;
+    ANNEAL_SHARED(Parts, parts);
+    __syncthreads();  // what an earlier fold left was read
+    if (threadIdx.x % 32 == 0) parts[static_cast<int>(threadIdx.x / 32)] = value;
+    __syncthreads();
+    value = parts[static_cast<int>(threadIdx.x) % kWarps];
+#pragma unroll
+    for (int lanes = kWarps / 2; lanes > 0; lanes /= 2) value = merge(value, fromLane(value, lanes));
+  }
+  return value;
+}
+
+template <int Threads, class T> ANNEAL_GPU T teamSum(T value) {
+  return teamFold<Threads>(value, [](T a, T b) { return a + b; });
+}
+// NaN loses.
+template <int Threads> ANNEAL_GPU float teamMax(float value) {
+  return teamFold<Threads>(value, [](float a, float b) { return fmaxf(a, b); });
+}
+
+// The same over the threads threadIdx.x = column + down * across of a block, for each column: thread `column` gets it. `across` is a
+// power of two.
+template <int Threads, class T, class Merge> ANNEAL_GPU T columnFold(T value, int across, Merge merge) {
+  using Parts = Array<T, Threads>;
+  ANNEAL_SHARED(Parts, parts);
+  const int thread = static_cast<int>(threadIdx.x);
+  __syncthreads();
+  parts[thread] = value;
+  for (int half = Threads / 2; half >= across; half /= 2) {
+    __syncthreads();
+    if (thread < half) parts[thread] = merge(parts[thread], parts[thread + half]);
+  }
+  return parts[thread];
+}
+
 // Activations of epilogues, by the codes of activation.h.
 ANNEAL_GPU float activate(float x, uint32_t code) {
   switch (code) {
