@@ -5,7 +5,7 @@
 //
 // table and dtable are [rows, width], dense. gather moves items of 4 or 1 bytes whatever they mean; gather_backward is
 // f32, adds in the order of i and writes all of dtable (0 where no index points). An index outside of [0, rows) raises
-// E_RANGE (not on WebGPU, whose kernels cannot); what the output holds then is not defined.
+// E_RANGE (not on WebGPU and CUDA, whose kernels cannot); what the output holds then is not defined.
 //
 // Flops: none; backward one an item. Bytes: 8 an item (backward 12, and 4 an item of dtable); memory bandwidth binds,
 // and for short rows the latency of the table's lines.
