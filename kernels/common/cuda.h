@@ -47,4 +47,27 @@ template <class T> struct Span {
   ANNEAL_DEVICE Span from(int64_t i) const { return {data + i, size - i}; }
 };
 
+// Division by a number that is known before the launch: by a multiplication, for dividends below 2^31 (Granlund and Montgomery, 1994).
+struct Divider {
+  uint32_t divisor, factor, shift;
+
+  static Divider by(uint32_t divisor) {
+    uint32_t shift = 0;
+    while ((uint64_t{1} << shift) < divisor) ++shift;
+    const auto factor = static_cast<uint32_t>(((uint64_t{1} << 32) * ((uint64_t{1} << shift) - divisor)) / divisor + 1);
+    return {divisor, factor, shift};
+  }
+
+  ANNEAL_DEVICE uint32_t quotient(uint32_t x) const {
+    const auto high = static_cast<uint32_t>(static_cast<uint64_t>(x) * factor >> 32);
+    return (high + x) >> shift;
+  }
+  // The quotient; `rest` gets what is left.
+  ANNEAL_DEVICE uint32_t divide(uint32_t x, uint32_t& rest) const {
+    const uint32_t q = quotient(x);
+    rest = x - q * divisor;
+    return q;
+  }
+};
+
 }  // namespace anneal::cuda

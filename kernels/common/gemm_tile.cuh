@@ -38,21 +38,32 @@ using MediumTile = TileShape<128, 128, 8, 8, 8>;
 using SmallTile = TileShape<64, 64, 16, 4, 4>;
 
 // One operand's way into shared memory. `Along`: neighbours lie along o; else along k. `W`: neighbours taken at once, 4 or 1.
-// `Place` has `Span<const float> data` and `bool at(int o, int k, int64_t& index) const`, o and k within the whole product: whether
-// the W elements from there on are in the operand (all are, or none), and where.
+// `Place` has `Span<const float> data`, `Line line(int o) const`, what is known of an o once for all k, and
+// `bool at(const Line&, int k, int64_t& index) const`: whether the W elements from (o, k) on are in the operand (all are, or none),
+// and where.
 template <int BO, int BK, bool Along, int W, class Place> class TileLoader {
  public:
   static constexpr int pitch = BO + 4;
   using Buffer = Array<float, BK * pitch>;
 
-  // Begins to bring the block at (o0, k0); k from kEnd on counts as zero.
-  ANNEAL_GPU void fetch(const Place& place, int o0, int k0, int kEnd, Buffer& buffer) {
+  // For blocks at o0.
+  ANNEAL_GPU TileLoader(const Place& place, int o0) {
+#pragma unroll
+    for (int i = 0; i < count; ++i) {
+      int o, k;
+      slot(i, o, k);
+      lines_[i] = place.line(o0 + o);
+    }
+  }
+
+  // Begins to bring the block at k0; k from kEnd on counts as zero.
+  ANNEAL_GPU void fetch(const Place& place, int k0, int kEnd, Buffer& buffer) {
 #pragma unroll
     for (int i = 0; i < count; ++i) {
       int o, k;
       slot(i, o, k);
       int64_t index = 0;
-      const bool there = k0 + k < kEnd && place.at(o0 + o, k0 + k, index);
+      const bool there = k0 + k < kEnd && place.at(lines_[i], k0 + k, index);
 #if ANNEAL_ASYNC_COPIES
       if constexpr (Along) {
         if constexpr (W == 4) copyAsync16(&buffer[k * pitch + o], place.data, index, there);
@@ -104,6 +115,7 @@ template <int BO, int BK, bool Along, int W, class Place> class TileLoader {
     }
   }
 
+  typename Place::Line lines_[count];
   float held_[count * W];
 };
 
@@ -132,8 +144,8 @@ ANNEAL_GPU void multiplyTile(const PlaceA& placeA, const PlaceB& placeB, int oa0
   using LoadB = TileLoader<Tile::BN, BK, AlongB, WB, PlaceB>;
   using Buffers = TileBuffers<Tile, LoadA, LoadB>;
   ANNEAL_SHARED(Buffers, buffers);
-  LoadA loadA;
-  LoadB loadB;
+  LoadA loadA(placeA, oa0);
+  LoadB loadB(placeB, ob0);
 
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const int ty = warp / 2 * 4 + lane / 8, tx = warp % 2 * 8 + lane % 8;
@@ -146,8 +158,8 @@ ANNEAL_GPU void multiplyTile(const PlaceA& placeA, const PlaceB& placeB, int oa0
     for (int j = 0; j < TN; ++j) sums[i][j] = 0;
 
   if (kBegin < kEnd) {
-    loadA.fetch(placeA, oa0, kBegin, kEnd, buffers.a[0]);
-    loadB.fetch(placeB, ob0, kBegin, kEnd, buffers.b[0]);
+    loadA.fetch(placeA, kBegin, kEnd, buffers.a[0]);
+    loadB.fetch(placeB, kBegin, kEnd, buffers.b[0]);
     commitAll();
     loadA.store(buffers.a[0]);
     loadB.store(buffers.b[0]);
@@ -158,8 +170,8 @@ ANNEAL_GPU void multiplyTile(const PlaceA& placeA, const PlaceB& placeB, int oa0
   for (int k0 = kBegin; k0 < kEnd; k0 += BK, now ^= 1) {
     const bool more = k0 + BK < kEnd;
     if (more) {
-      loadA.fetch(placeA, oa0, k0 + BK, kEnd, buffers.a[now ^ 1]);
-      loadB.fetch(placeB, ob0, k0 + BK, kEnd, buffers.b[now ^ 1]);
+      loadA.fetch(placeA, k0 + BK, kEnd, buffers.a[now ^ 1]);
+      loadB.fetch(placeB, k0 + BK, kEnd, buffers.b[now ^ 1]);
       commitAll();
     }
     typename LoadA::Buffer& bufferA = buffers.a[now];

@@ -13,14 +13,16 @@ namespace {
 
 // A stored matrix. `Along`: o is the dense dimension, else k is.
 template <bool Along> struct MatrixPlace {
+  using Line = int64_t;  // the first element; below 0: not in the matrix
   Span<const float> data;
   int64_t start;
   int64_t pitch;
-  int oEnd, kEnd;
+  int oEnd;
 
-  ANNEAL_GPU bool at(int o, int k, int64_t& index) const {
-    index = start + (Along ? k * pitch + o : o * pitch + k);
-    return o < oEnd && k < kEnd;
+  ANNEAL_GPU Line line(int o) const { return o < oEnd ? start + (Along ? o : o * pitch) : -1; }
+  ANNEAL_GPU bool at(const Line& line, int k, int64_t& index) const {
+    index = line + (Along ? k * pitch : k);
+    return line >= 0;
   }
 };
 
@@ -42,8 +44,8 @@ template <class Tile, bool TransA, bool TransB, int W> ANNEAL_GPU void product(c
   if (item >= args.batch * args.parts) return;
   const uint32_t matrix = item % args.batch, part = item / args.batch;
   const auto m = static_cast<int>(args.m), n = static_cast<int>(args.n), k = static_cast<int>(args.k);
-  const MatrixPlace<TransA> a{args.a, static_cast<int64_t>(matrix * args.strideA), args.pitchA, m, k};
-  const MatrixPlace<!TransB> b{args.b, static_cast<int64_t>(matrix * args.strideB), args.pitchB, n, k};
+  const MatrixPlace<TransA> a{args.a, static_cast<int64_t>(matrix * args.strideA), args.pitchA, m};
+  const MatrixPlace<!TransB> b{args.b, static_cast<int64_t>(matrix * args.strideB), args.pitchB, n};
   const ProductEnd end{args.d, args.bias, args.accumulate, args.activation, args.fours};
   const int kBegin = static_cast<int>(part * args.part);
   const int kEnd = args.k - part * args.part < args.part ? k : kBegin + static_cast<int>(args.part);
@@ -63,13 +65,13 @@ extern "C" __global__ void __launch_bounds__(256, 1) sgemm_tn_large(const SgemmA
 extern "C" __global__ void __launch_bounds__(256, 2) sgemm_nn_medium(const SgemmArgs args) { product<MediumTile, false, false, 4>(args); }
 extern "C" __global__ void __launch_bounds__(256, 2) sgemm_nt_medium(const SgemmArgs args) { product<MediumTile, false, true, 4>(args); }
 extern "C" __global__ void __launch_bounds__(256, 2) sgemm_tn_medium(const SgemmArgs args) { product<MediumTile, true, false, 4>(args); }
-extern "C" __global__ void __launch_bounds__(256) sgemm_nn_small(const SgemmArgs args) { product<SmallTile, false, false, 4>(args); }
-extern "C" __global__ void __launch_bounds__(256) sgemm_nt_small(const SgemmArgs args) { product<SmallTile, false, true, 4>(args); }
-extern "C" __global__ void __launch_bounds__(256) sgemm_tn_small(const SgemmArgs args) { product<SmallTile, true, false, 4>(args); }
-extern "C" __global__ void __launch_bounds__(256) sgemm_nn_any(const SgemmArgs args) { product<SmallTile, false, false, 1>(args); }
-extern "C" __global__ void __launch_bounds__(256) sgemm_nt_any(const SgemmArgs args) { product<SmallTile, false, true, 1>(args); }
-extern "C" __global__ void __launch_bounds__(256) sgemm_tn_any(const SgemmArgs args) { product<SmallTile, true, false, 1>(args); }
-extern "C" __global__ void __launch_bounds__(256) sgemm_tt_any(const SgemmArgs args) { product<SmallTile, true, true, 1>(args); }
+extern "C" __global__ void __launch_bounds__(256, 3) sgemm_nn_small(const SgemmArgs args) { product<SmallTile, false, false, 4>(args); }
+extern "C" __global__ void __launch_bounds__(256, 3) sgemm_nt_small(const SgemmArgs args) { product<SmallTile, false, true, 4>(args); }
+extern "C" __global__ void __launch_bounds__(256, 3) sgemm_tn_small(const SgemmArgs args) { product<SmallTile, true, false, 4>(args); }
+extern "C" __global__ void __launch_bounds__(256, 2) sgemm_nn_any(const SgemmArgs args) { product<SmallTile, false, false, 1>(args); }
+extern "C" __global__ void __launch_bounds__(256, 2) sgemm_nt_any(const SgemmArgs args) { product<SmallTile, false, true, 1>(args); }
+extern "C" __global__ void __launch_bounds__(256, 2) sgemm_tn_any(const SgemmArgs args) { product<SmallTile, true, false, 1>(args); }
+extern "C" __global__ void __launch_bounds__(256, 2) sgemm_tt_any(const SgemmArgs args) { product<SmallTile, true, true, 1>(args); }
 
 extern "C" __global__ void sum_parts(const SumArgs args) {
   const int64_t i = flatThread();
