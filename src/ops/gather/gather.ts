@@ -38,8 +38,8 @@ export function gatherGrad(indices: Tensor, dy: Tensor, shape: Shape, place?: Pl
 
 /**
  * Items of x along an axis by i32 index: the axis is replaced by the shape of `indices`. An index outside of
- * [0, dim) is an error of the device: E_RANGE once the result is read; on WebGPU, which cannot report it, NaN (0 of
- * integers). @throws E_DTYPE, E_SHAPE
+ * [0, dim) is an error of the device: E_RANGE once the result is read; on WebGPU and CUDA, which cannot report it,
+ * NaN (0 of integers). @throws E_DTYPE, E_SHAPE
  */
 export function gather<D extends DType>(x: Tensor<D>, indices: Tensor, axis = 0): Tensor<D> {
   expectDType('gather', 'indices', indices, 'i32');
