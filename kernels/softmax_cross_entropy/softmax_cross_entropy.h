@@ -21,7 +21,7 @@
 //
 // divisor [1] is the sum of weights, there with the mean only; it may be 0, and the mean NaN. Sums over rows are taken in
 // double, in blocks of rows cut by shape. The backward's dlogits may be logits itself. A target outside of [0, classes) other than
-// ignoreIndex raises E_RANGE. No classes: only without rows. The loss is taken from x - max x, so that it keeps its
+// ignoreIndex raises E_RANGE; on GPUs, which cannot, the row becomes NaN. No classes: only without rows. The loss is taken from x - max x, so that it keeps its
 // precision for large logits. Sums along a row as in softmax.h.
 //
 // Flops: about 15 an item (the exponential). Bytes: 4 an item forward, 8 backward or both at once; dense targets 4 more.

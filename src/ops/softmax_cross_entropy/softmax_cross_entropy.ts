@@ -106,8 +106,8 @@ function launch(
  * -ln softmax(logits) at the target, as PyTorch's cross_entropy. logits f32 [..., classes]; target i32 [...] of class
  * indices, or f32 [..., classes] of probabilities. With class weights w, smoothing e and C classes, the loss of a row is
  * sum_c w_c q_c (lse - x_c) with q_c = (1 - e) t_c + e / C. The mean divides by the sum of w at the targets for class
- * indices, by the number of rows for probabilities. A target outside of [0, classes) is an error of the device: E_RANGE
- * once the result is read. Szegedy et al. 2015, arXiv:1512.00567 (smoothing). @throws E_SHAPE, E_DTYPE, E_RANGE
+ * indices, by the number of rows for probabilities. A target outside of [0, classes) is an error of the CPU device, E_RANGE
+ * once the result is read; on GPUs the row's loss and gradient are NaN. Szegedy et al. 2015, arXiv:1512.00567 (smoothing). @throws E_SHAPE, E_DTYPE, E_RANGE
  */
 export function softmaxCrossEntropy(
   logits: Tensor,
