@@ -38,16 +38,25 @@ set(cuda_dir ${CMAKE_BINARY_DIR}/cuda)
 file(MAKE_DIRECTORY ${cuda_dir})
 set(table "#include \"${CMAKE_CURRENT_SOURCE_DIR}/native/backends/cuda/images.h\"\n")
 set(entries "")
+# What a .cu includes, contracts and common headers too, nvcc writes down; an older CMake cannot read it, and goes by names.
 set(cuda_headers)
-file(GLOB_RECURSE cuda_headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/kernels/*.cuh ${CMAKE_CURRENT_SOURCE_DIR}/kernels/*.cuda.h
-  ${CMAKE_CURRENT_SOURCE_DIR}/kernels/common/cuda.h)
+if(POLICY CMP0116)
+  cmake_policy(SET CMP0116 NEW)
+else()
+  file(GLOB_RECURSE cuda_headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/kernels/*.cuh ${CMAKE_CURRENT_SOURCE_DIR}/kernels/*.h)
+endif()
 foreach(path IN LISTS cuda_files)
   get_filename_component(room ${path} DIRECTORY)
   get_filename_component(room ${room} NAME)
   set(image ${cuda_dir}/${room}.fatbin)
+  set(depfile)
+  if(POLICY CMP0116)
+    set(depfile DEPFILE ${image}.d)
+  endif()
   add_custom_command(OUTPUT ${image}
-    COMMAND ${ANNEAL_NVCC} -fatbin -std=c++20 -O3 ${cuda_targets} --compress-mode=size -Xptxas=-warn-spills -o ${image} ${path}
-    DEPENDS ${path} ${cuda_headers} VERBATIM COMMENT "Building CUDA kernels of ${room}")
+    COMMAND ${ANNEAL_NVCC} -fatbin -std=c++20 -O3 ${cuda_targets} --compress-mode=size -Xptxas=-warn-spills
+      -MD -MF ${image}.d -o ${image} ${path}
+    DEPENDS ${path} ${cuda_headers} ${depfile} VERBATIM COMMENT "Building CUDA kernels of ${room}")
   string(APPEND table "asm(\".section .rodata\\n.balign 16\\nanneal_image_${room}:\\n.incbin \\\"${image}\\\"\\n.previous\\n\");\n"
     "extern \"C\" const unsigned char anneal_image_${room}[];\n")
   string(APPEND entries "  {\"${room}\", anneal_image_${room}},\n")
