@@ -119,7 +119,7 @@ template <int W> ANNEAL_GPU void statistics(const BatchStatisticsArgs& args) {
   store<W>(args.stats, at + tile.channels, eachLane<W>([&](int w) { return found[w].m2; }));
 }
 
-// Calls f(c, lane) for this thread's channel of a fold, clamped, and whether it writes.
+// This thread's channel of a fold, and its lane: every eighth part from that on.
 struct FoldShare {
   int64_t c;
   int lane;

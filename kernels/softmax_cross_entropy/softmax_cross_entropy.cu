@@ -43,7 +43,7 @@ template <class Walk> ANNEAL_GPU Four coefficients(const Walk& walk, const Cross
     const Four t = walk.load(rows.dense, walk.start, c, 0);
     a = eachOf([&](int i) { return walk.has(c, i) ? __fmaf_rn(rows.keep, t.item[i], rows.spread) : 0.0f; });
   }
-  if (!rows.classWeights.present()) return a;  // dense
+  if (!rows.classWeights.present()) return a;
   const Four w = walk.load(rows.classWeights, 0, c, 0);
   return eachOf([&](int i) { return __fmul_rn(w.item[i], a.item[i]); });
 }
