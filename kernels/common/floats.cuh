@@ -16,4 +16,10 @@ template <int W> ANNEAL_GPU Floats<W> zeros() {
   return zero;
 }
 
+// to[i ...] = value. nvcc 13 makes four accesses of an assignment from an element of an array of Floats; a store by name it leaves whole.
+template <int W> ANNEAL_GPU void storeFloats(const Span<float>& to, int64_t i, const Floats<W>& value) {
+  if constexpr (W == 4) __stwb(&to.as<float4>(i), make_float4(value.at[0], value.at[1], value.at[2], value.at[3]));
+  else to.as<Floats<W>>(i) = value;
+}
+
 }  // namespace anneal::cuda

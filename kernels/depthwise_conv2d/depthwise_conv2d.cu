@@ -103,7 +103,7 @@ template <int W, int K, int S> ANNEAL_GPU void forward(const DepthwiseForwardArg
     if (ox + q >= p.ow) break;
 #pragma unroll
     for (int j = 0; j < W; ++j) sums[q].at[j] = activate(sums[q].at[j] + bias.at[j], p.activation);
-    args.y.as<Group>((static_cast<int64_t>(line) * p.ow + ox + q) * channels + k) = sums[q];
+    storeFloats(args.y, (static_cast<int64_t>(line) * p.ow + ox + q) * channels + k, sums[q]);
   }
 }
 
@@ -134,7 +134,10 @@ template <int W> ANNEAL_GPU void backwardData(const DepthwiseDataArgs& args) {
       if (ox * p.strideW != left || ox >= p.ow) continue;
       const int64_t from = static_cast<int64_t>((n * p.oh + oy) * p.ow + ox) * channels + c * p.m;
       const int64_t tap = static_cast<int64_t>(ky * p.kw + kx) * channels + c * p.m;
-      for (uint32_t j = 0; j < p.m; ++j) addProduct(sum, args.dy.as<Group>(from + j), args.w.as<Group>(tap + j));
+      for (uint32_t j = 0; j < p.m; ++j) {
+        const Group dy = args.dy.as<Group>(from + j), weight = args.w.as<Group>(tap + j);
+        addProduct(sum, dy, weight);
+      }
     }
   }
   args.dx.as<Group>(static_cast<int64_t>(index) * W) = sum;
@@ -192,7 +195,7 @@ template <int W, int K, int S> ANNEAL_GPU void sumPart(const DepthwiseWeightArgs
   const int64_t to = (static_cast<int64_t>(part) * (taps + (args.dbias.present() ? 1 : 0)) + (isBias ? taps : firstTap)) * channels + k;
 #pragma unroll
   for (int t = 0; t < kTaps; ++t)
-    if (t == 0 || !isBias) args.sums.as<Group>(to + t * channels) = sums[t];
+    if (t == 0 || !isBias) storeFloats(args.sums, to + t * channels, sums[t]);
 }
 
 }  // namespace

@@ -75,9 +75,10 @@ template <int W> ANNEAL_GPU void sumRows(const GatherBackwardArgs& args) {
 #pragma unroll
         for (int k = 0; k < kAtOnce; ++k) {
           if (rows[k] == UINT32_MAX || !inside) continue;
-          Group& sum = sumOf(rows[k]);
+          Group sum = sumOf(rows[k]);
 #pragma unroll
           for (int w = 0; w < W; ++w) sum.at[w] += parts[k].at[w];
+          sumOf(rows[k]) = sum;
         }
       }
     }
