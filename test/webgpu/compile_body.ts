@@ -1,4 +1,4 @@
-// Compiles every shader that the case tables reach, for GPUs with and without subgroups and for adapters in software, on Dawn's null backend, which runs
+// Compiles every shader that the case tables reach, for GPUs and for adapters in software, with and without subgroups, on Dawn's null backend, which runs
 // nothing and so needs no driver. Prints how many calls it made of each kind.
 import { create, globals } from 'webgpu';
 import { createWebGpuBackend } from '../../src/backend/webgpu/backend.js';
@@ -20,9 +20,10 @@ const subgroupOps = new Set<string>(
 );
 const calls: number[] = [];
 for (const traits of [
-  { software: true, subgroups: false },
-  { software: false, subgroups: false },
-  { software: false, subgroups: true },
+  { software: true, subgroups: false, subgroupSize: 0 },
+  { software: false, subgroups: false, subgroupSize: 0 },
+  { software: false, subgroups: true, subgroupSize: 0 },
+  { software: true, subgroups: true, subgroupSize: 8 },
 ]) {
   const adapter = await gpu.requestAdapter();
   if (adapter === null) throw new Error("expected Dawn's null backend");

@@ -53,6 +53,7 @@ export async function openAdapter({ allowSoftware, powerPreference }: WebGpuOpti
     );
   }
   const { info, limits, features } = adapter;
+  const { subgroupMinSize = 0, subgroupMaxSize = 0 } = info;
   const description = info.description || info.device || info.vendor || 'unnamed adapter';
   const software = isSoftware(info);
   if (software && allowSoftware !== true) {
@@ -82,6 +83,10 @@ export async function openAdapter({ allowSoftware, powerPreference }: WebGpuOpti
     device,
     description,
     software,
-    traits: { software: software && !told.includes('gpu'), subgroups: used.includes('subgroups') },
+    traits: {
+      software: software && !told.includes('gpu'),
+      subgroups: used.includes('subgroups'),
+      subgroupSize: used.includes('subgroups') && subgroupMinSize === subgroupMaxSize ? subgroupMinSize : 0,
+    },
   };
 }

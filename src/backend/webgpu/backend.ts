@@ -4,6 +4,7 @@ import { type Backend, type OpName, opNames } from '../backend.js';
 import type { OpenedAdapter } from './adapter.js';
 import { Buffers, type Held } from './buffers.js';
 import { Calls, type Kernels, type Place, type Prepared } from './calls.js';
+import type { AdapterTraits } from './kernel.js';
 import { Pipelines } from './pipelines.js';
 import { Plans } from './plans.js';
 import { CommandQueue } from './queue.js';
@@ -15,6 +16,7 @@ const padded = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 
 export interface WebGpuBackend extends Backend {
   readonly lost: AnnealError | null;
+  readonly traits: AdapterTraits;
   /** The variant that an op takes for shapes of a class, from now on; `*` for all, whatever is chosen for one. */
   choose(op: OpName, shapeClass: string, variant: string): void;
   /** Gives the adapter's memory back at once; what is pending rejects. */
@@ -72,6 +74,7 @@ export function createWebGpuBackend(
     name: 'webgpu',
     detail: description,
     software,
+    traits,
     block,
     get lost() {
       return queue.lost;

@@ -4,7 +4,15 @@ import { AnnealError } from '../../errors.js';
 import { type Handle, type OpName, opNames } from '../backend.js';
 import { createCallBlock, type NativeCallBlock } from '../call_block.js';
 import type { Buffers, Held } from './buffers.js';
-import type { AdapterTraits, ElementType, KernelCall, Launch, Variants, WebGpuKernel } from './kernel.js';
+import {
+  type AdapterTraits,
+  type ElementType,
+  type KernelCall,
+  type Launch,
+  runsOn,
+  type Variants,
+  type WebGpuKernel,
+} from './kernel.js';
 import type { Bound, Pipelines } from './pipelines.js';
 import type { Dispatch } from './queue.js';
 import type { BindingShape } from './shader.js';
@@ -80,7 +88,8 @@ export class Calls {
     if (variants === undefined) return '';
     const name = variants.classOf(params);
     const unmeasured = variants.classes[name]?.[this.#traits.software ? 'software' : 'gpu'];
-    return this.#chosen.get(`${op} *`) ?? this.#chosen.get(`${op} ${name}`) ?? unmeasured ?? '';
+    const wanted = this.#chosen.get(`${op} *`) ?? this.#chosen.get(`${op} ${name}`) ?? unmeasured ?? '';
+    return runsOn(this.#traits, wanted, variants) ? wanted : (variants.subgroups?.[wanted]?.otherwise ?? '');
   }
 
   /** `op`: in whose name. @throws E_DISPOSED, E_RANGE */

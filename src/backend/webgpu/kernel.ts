@@ -24,6 +24,8 @@ export interface AdapterTraits {
   readonly software: boolean;
   /** Whether texts may use subgroup operations. */
   readonly subgroups: boolean;
+  /** Threads of a subgroup; 0 where that varies, or there are none. */
+  readonly subgroupSize: number;
 }
 
 /** A text with subgroup operations, for adapters that have them, and what stands for it on others. */
@@ -34,6 +36,11 @@ export interface SubgroupText {
 
 /** group_fold of what the threads of a workgroup hold, and sums and maxima of f32 by it: kernels/common/. */
 export const groupText: SubgroupText = { subgroups: 'common/group_subgroups.wgsl', plain: 'common/group.wgsl' };
+/** For variants called broadcast: the size of subgroups they take, and rows and columns of a workgroup's tile. */
+export const broadcastText: SubgroupText = { subgroups: 'common/broadcast.wgsl' };
+export const BROADCAST_SUBGROUP = 8;
+export const BROADCAST_TILE = 32;
+
 export const groupF32Texts: readonly (string | SubgroupText)[] = [
   groupText,
   'common/group_f32.wgsl',
@@ -82,6 +89,18 @@ export interface Variants<F extends Record<string, FieldSpec> = Record<string, F
   /** The name of one of `classes`. */
   classOf(params: DecodedValues<F>): string;
   readonly classes: Readonly<Record<string, ShapeClass<F>>>;
+  /** Variants for subgroups of one size, and what stands for them where there are none such. */
+  readonly subgroups?: Readonly<Record<string, { readonly size: number; readonly otherwise: string }>>;
+}
+
+/** Whether the adapter has what a variant takes. */
+export function runsOn(
+  { subgroupSize }: AdapterTraits,
+  variant: string,
+  { subgroups }: Pick<Variants, 'subgroups'>,
+): boolean {
+  const needed = subgroups?.[variant];
+  return needed === undefined || needed.size === subgroupSize;
 }
 
 /** All variants, each once. */

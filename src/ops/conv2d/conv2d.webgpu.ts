@@ -1,5 +1,8 @@
 // How convolution runs on WebGPU.
 import {
+  BROADCAST_SUBGROUP,
+  BROADCAST_TILE,
+  broadcastText,
   groupsFor,
   type KernelCall,
   type Launch,
@@ -24,17 +27,20 @@ function lanesFor(columns: number): number {
   return [1, 2, 4].find((each) => each >= wanted) ?? REGISTERS.threads;
 }
 
+const productTexts = ['conv2d/product.wgsl', broadcastText, { subgroups: 'conv2d/product_broadcast.wgsl' }];
+
 /** A product of `rows` positions in each of `kinds` kinds, `columns` channels of the result and `depth` of the source, in each group. */
 function product(
   { params: { groups }, aligned, variant }: Call,
   { rows, kinds, columns, depth }: Readonly<Record<'rows' | 'kinds' | 'columns' | 'depth', number>>,
 ): Launch {
-  const constants = { EVEN: aligned && columns % 4 === 0, FOUR: aligned && depth % 4 === 0 };
+  const constants = { EVEN: aligned && columns % 4 === 0, FOUR: aligned && depth % 4 === 0, FEW: depth < 4 };
   const vectors = constants.EVEN && constants.FOUR;
-  if (variant === 'tiled') {
-    const tiles = Math.ceil(rows / TILE) * Math.ceil(columns / TILE);
+  if (variant !== 'registers') {
+    const tile = variant === 'broadcast' ? BROADCAST_TILE : TILE;
+    const tiles = Math.ceil(rows / tile) * Math.ceil(columns / tile);
     return {
-      entry: 'tiled',
+      entry: variant,
       groups: groupsFor(tiles * kinds * groups, 1),
       constants: { ...constants, LANES: 8 },
       vectors,
@@ -74,11 +80,12 @@ const weights = sampled.kh * sampled.kw * sampled.c * sampled.oc;
 /** product.wgsl and backward_weight.wgsl have both; `operands` are the elements of the two inputs and the output. */
 const variantsOf = ([a, b, out]: readonly [number, number, number]) => ({
   classOf: () => 'any',
+  subgroups: { broadcast: { size: BROADCAST_SUBGROUP, otherwise: 'registers' } },
   classes: {
     any: {
-      names: ['registers', 'tiled'],
+      names: ['registers', 'broadcast', 'tiled'],
       gpu: 'tiled',
-      software: 'registers',
+      software: 'broadcast',
       sample: { params: sampled, inputs: [a, b], outputs: [out] },
     },
   },
@@ -88,7 +95,7 @@ export const conv2dKernels: readonly WebGpuKernel[] = [
   webGpuKernel({
     op: 'conv2d',
     struct: conv2dParams,
-    texts: ['conv2d/forward.wgsl', 'conv2d/product.wgsl'],
+    texts: ['conv2d/forward.wgsl', ...productTexts],
     inputs: ['x', 'w', 'bias'],
     outputs: ['y'],
     variants: variantsOf([image, weights, image]),
@@ -100,7 +107,7 @@ export const conv2dKernels: readonly WebGpuKernel[] = [
   webGpuKernel({
     op: 'conv2d_backward_data',
     struct: conv2dBackwardDataParams,
-    texts: ['conv2d/backward_data.wgsl', 'conv2d/product.wgsl'],
+    texts: ['conv2d/backward_data.wgsl', ...productTexts],
     inputs: ['dy', 'w'],
     outputs: ['dx'],
     variants: variantsOf([image, weights, image]),
@@ -120,7 +127,7 @@ export const conv2dKernels: readonly WebGpuKernel[] = [
   webGpuKernel({
     op: 'conv2d_backward_weight',
     struct: conv2dBackwardWeightParams,
-    texts: ['conv2d/backward_weight.wgsl'],
+    texts: ['conv2d/backward_weight.wgsl', broadcastText, { subgroups: 'conv2d/backward_weight_broadcast.wgsl' }],
     inputs: ['x', 'dy'],
     outputs: ['dw', 'db'],
     variants: variantsOf([image, image, weights]),
@@ -139,7 +146,9 @@ export const conv2dKernels: readonly WebGpuKernel[] = [
       const [height, width] =
         call.variant === 'registers'
           ? [(REGISTERS.threads / lanes) * WEIGHT_ROWS, REGISTERS.columns * lanes]
-          : [TILE, TILE];
+          : call.variant === 'broadcast'
+            ? [BROADCAST_TILE, BROADCAST_TILE]
+            : [TILE, TILE];
       const tiles = Math.ceil(rows / height) * Math.ceil(columns / width) * groups * parts;
       const vectors = EVEN && FOUR;
       return [

@@ -1,6 +1,9 @@
 // How sgemm runs on WebGPU.
 import type { DecodedOf } from '../../backend/params.js';
 import {
+  BROADCAST_SUBGROUP,
+  BROADCAST_TILE,
+  broadcastText,
   groupsFor,
   type KernelCall,
   type Launch,
@@ -22,15 +25,23 @@ interface Variant {
 }
 
 const registers: Variant = { entry: 'registers', rows: 8, columns: 8 * 16, split: false };
+const broadcast: Variant = {
+  entry: 'broadcast',
+  rows: BROADCAST_TILE,
+  columns: BROADCAST_TILE,
+  split: false,
+};
 const tiled4: Variant = { entry: 'tiled4', rows: 64, columns: 64, split: false };
 const variants: Readonly<Record<string, Variant>> = {
   registers,
   tiled4,
   tiled8: { entry: 'tiled8', rows: 128, columns: 128, split: false },
+  broadcast,
   split_registers: { ...registers, split: true },
+  split_broadcast: { ...broadcast, split: true },
   split_tiled4: { ...tiled4, split: true },
 };
-const unsplit = ['registers', 'tiled4', 'tiled8'];
+const unsplit = ['registers', 'broadcast', 'tiled4', 'tiled8'];
 
 const THREADS = 64;
 /** Rows of C from which it pays to bring B into rows of fours first. */
@@ -68,11 +79,16 @@ const isEven = ({ params: { n, transB, strideB }, aligned }: Call): boolean =>
   aligned && n % 4 === 0 && strideB % 4 === 0 && transB === 0;
 const packedRow = (n: number): number => Math.ceil(n / 4) * 4;
 
+/** Four steps of K of a row of A, read as a vector. */
+const hasFourSteps = ({ params: { k, transA, strideA }, aligned }: Call): boolean =>
+  aligned && k % 4 === 0 && strideA % 4 === 0 && transA === 0;
+
 /** What the launches and their scratch agree in. */
 function chosen(call: Call) {
   const variant = variants[call.variant] ?? registers;
   const parts = variant.split ? partsOf(call.params) : 1;
-  const packed = variant.entry === 'registers' && !isEven(call) && call.params.m >= WORTH_PACKING;
+  const packed =
+    (variant.entry === 'registers' || variant.entry === 'broadcast') && !isEven(call) && call.params.m >= WORTH_PACKING;
   return { variant, parts, packed };
 }
 
@@ -80,18 +96,22 @@ export const sgemmKernels: readonly WebGpuKernel[] = [
   webGpuKernel({
     op: 'sgemm',
     struct: sgemmParams,
-    texts: ['sgemm/sgemm.wgsl'],
+    texts: ['sgemm/sgemm.wgsl', broadcastText, { subgroups: 'sgemm/sgemm_broadcast.wgsl' }],
     inputs: ['a', 'b', 'bias'],
     outputs: ['c'],
     variants: {
       classOf,
+      subgroups: {
+        broadcast: { size: BROADCAST_SUBGROUP, otherwise: 'registers' },
+        split_broadcast: { size: BROADCAST_SUBGROUP, otherwise: 'split_registers' },
+      },
       classes: {
-        square: { names: unsplit, gpu: 'tiled8', software: 'registers', sample: sampleOf(384, 384, 384) },
-        thin: { names: unsplit, gpu: 'tiled4', software: 'registers', sample: sampleOf(THIN, 256, 768) },
+        square: { names: unsplit, gpu: 'tiled8', software: 'broadcast', sample: sampleOf(384, 384, 384) },
+        thin: { names: unsplit, gpu: 'tiled4', software: 'broadcast', sample: sampleOf(THIN, 256, 768) },
         deep: {
-          names: ['registers', 'tiled4', 'split_registers', 'split_tiled4'],
+          names: ['registers', 'broadcast', 'tiled4', 'split_registers', 'split_broadcast', 'split_tiled4'],
           gpu: 'split_tiled4',
-          software: 'split_registers',
+          software: 'split_broadcast',
           sample: sampleOf(128, 16, 4096),
         },
       },
@@ -101,7 +121,14 @@ export const sgemmKernels: readonly WebGpuKernel[] = [
       if (batch * m * n === 0) return [];
       const { variant, parts, packed } = chosen(call);
       const shared = {
-        constants: { TA: transA !== 0, TB: transB !== 0, EVEN: isEven(call), PACKED: packed, PARTS: parts },
+        constants: {
+          TA: transA !== 0,
+          TB: transB !== 0,
+          EVEN: isEven(call),
+          PACKED: packed,
+          PARTS: parts,
+          A4: hasFourSteps(call),
+        },
         vectors: isEven(call),
       };
       const groups: Launch['groups'] = [Math.ceil(n / variant.columns), Math.ceil(m / variant.rows), batch * parts];
