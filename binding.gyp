@@ -55,10 +55,10 @@
           "type": "static_library",
           "sources": ["<!@(<(sources_of) kernels)"],
           "defines": ["ANNEAL_ISA=avx2"],
-          "cflags_cc": ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-mavx2", "-mfma"],
+          "cflags_cc": ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-mavx2", "-mfma", "-mf16c"],
           "xcode_settings": {
             "OTHER_CPLUSPLUSFLAGS": ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math",
-              "-mavx2", "-mfma"],
+              "-mavx2", "-mfma", "-mf16c"],
           },
         },
         {
@@ -67,10 +67,10 @@
           "sources": ["<!@(<(sources_of) kernels)"],
           "defines": ["ANNEAL_ISA=avx512"],
           "cflags_cc": ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-mavx512f",
-            "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma", "-mprefer-vector-width=512"],
+            "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma", "-mf16c", "-mprefer-vector-width=512"],
           "xcode_settings": {
             "OTHER_CPLUSPLUSFLAGS": ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-mavx512f",
-              "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma", "-mprefer-vector-width=512"],
+              "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma", "-mf16c", "-mprefer-vector-width=512"],
           },
         },
       ],

@@ -62,7 +62,8 @@ export interface NativeDevice {
   write(handle: number, byteOffset: number, data: ArrayBufferView): void;
   read(handle: number, byteOffset: number, byteLength: number): Promise<ArrayBuffer>;
   readSync(handle: number, byteOffset: number, byteLength: number): ArrayBuffer;
-  run(op: number, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void;
+  /** `half`: a bit for each operand that is stored as f16, inputs first. Default none. */
+  run(op: number, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number, half?: number): void;
   /** As `run`, from the call block: without arguments to unwrap it costs a fraction. */
   submit(): void;
   /**
@@ -71,7 +72,7 @@ export interface NativeDevice {
    */
   checkCall(): void;
   /**
-   * Keeps a list of ops as triples (op, nIn, nOut), with the triples (slot or -1, byteOffset, byteLength) of all operands one
+   * Keeps a list of ops as fours (op, nIn, nOut, half), with the triples (slot or -1, byteOffset, byteLength) of all operands one
    * after the other, and gives its id.
    */
   planCreate(slots: number, ops: Uint32Array, operands: Float64Array): number;
@@ -124,7 +125,7 @@ export interface NativeDevice {
 /** What the addon exports: the functions of the CPU device among the rest. */
 export interface Addon extends NativeDevice {
   /**
-   * The memory from which `submit` takes a call, the same object each time: u32 op, nIn, nOut and one unused, 256 bytes of
+   * The memory from which `submit` takes a call, the same object each time: u32 op, nIn, nOut and half, 256 bytes of
    * params, then 16 operands of three f64 (handle, byteOffset, byteLength).
    */
   callBlock(): ArrayBuffer;
@@ -243,9 +244,9 @@ function guardDevice(raw: NativeDevice): NativeDevice {
     write: call(raw.write),
     read: (handle, byteOffset, byteLength) => read(handle, byteOffset, byteLength).catch(rethrow),
     readSync: call(raw.readSync),
-    run(op, params, operands, nIn, nOut) {
+    run(op, params, operands, nIn, nOut, half) {
       try {
-        raw.run(op, params, operands, nIn, nOut);
+        raw.run(op, params, operands, nIn, nOut, half);
       } catch (error) {
         throw toAnnealError(error);
       }

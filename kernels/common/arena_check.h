@@ -11,7 +11,7 @@ namespace anneal::check {
 static inline void arenaInputs(const OpCall& call, uint32_t n, uint32_t segments) {
   range("n", n, 0, kMaxArena);
   input(call, 0, "grads", n);
-  input(call, 1, "segments", product("segments", segments, kSegmentBytes / 4));
+  input(call, 1, "segments", product("segments", segments, kSegmentBytes / 4), DType::i32);  // words of either kind
   if (call.nIn > 2) optionalInput(call, 2, "normSquared", 1);
 }
 

@@ -45,8 +45,9 @@ void checkUnary(const OpCall& call) {
   checkDtype(p.dtype, false);
   check::condition(p.dtype == 0 || integerCode(static_cast<UnaryCode>(p.code)), Code::dtype,
                    "expected dtype f32 for code %u, received i32", p.code);
-  check::input(call, 0, "x", p.count);
-  check::output(call, 0, "out", p.count);
+  const auto dtype = static_cast<DType>(p.dtype);
+  check::input(call, 0, "x", p.count, dtype);
+  check::output(call, 0, "out", p.count, givesTruth(static_cast<UnaryCode>(p.code)) ? DType::i32 : dtype);
   checkOverlap(call, 0, true);
 }
 
@@ -78,8 +79,8 @@ int64_t elements(const uint32_t* dims, uint32_t rank) {
 }
 
 bool broadcastInput(const OpCall& call, uint32_t i, const char* name, const uint32_t* dims, const uint32_t* strides,
-                    uint32_t rank) {
-  const bool there = check::optionalInput(call, i, name, extent(name, dims, strides, rank));
+                    uint32_t rank, DType dtype) {
+  const bool there = check::optionalInput(call, i, name, extent(name, dims, strides, rank), dtype);
   checkOverlap(call, i, dense(dims, strides, rank));
   return there;
 }
@@ -91,9 +92,10 @@ void checkBinary(const OpCall& call) {
   check::condition(p.dtype == 0 || p.code <= static_cast<uint32_t>(BinaryCode::logical_xor), Code::dtype,
                    "expected dtype f32 for code %u, received i32", p.code);
   check::range("rank", p.rank, 0, kElementwiseRank);
-  check::output(call, 0, "out", elements(p.dims, p.rank));
-  const bool a = broadcastInput(call, 0, "a", p.dims, p.strideA, p.rank);
-  const bool b = broadcastInput(call, 1, "b", p.dims, p.strideB, p.rank);
+  const auto dtype = static_cast<DType>(p.dtype);
+  check::output(call, 0, "out", elements(p.dims, p.rank), givesTruth(static_cast<BinaryCode>(p.code)) ? DType::i32 : dtype);
+  const bool a = broadcastInput(call, 0, "a", p.dims, p.strideA, p.rank, dtype);
+  const bool b = broadcastInput(call, 1, "b", p.dims, p.strideB, p.rank, dtype);
   check::condition(a || b, Code::argument, "expected a or b to be a buffer, received two scalars");
 }
 
@@ -101,28 +103,28 @@ void checkWhere(const OpCall& call) {
   const auto& p = call.as<WhereParams>();
   checkDtype(p.dtype, false);
   check::range("rank", p.rank, 0, kElementwiseRank);
-  check::output(call, 0, "out", elements(p.dims, p.rank));
-  const bool condition = broadcastInput(call, 0, "cond", p.dims, p.strideCondition, p.rank);
+  const auto dtype = static_cast<DType>(p.dtype);
+  check::output(call, 0, "out", elements(p.dims, p.rank), dtype);
+  const bool condition = broadcastInput(call, 0, "cond", p.dims, p.strideCondition, p.rank, DType::i32);
   check::condition(condition, Code::argument, "expected operand cond, received none");
-  broadcastInput(call, 1, "a", p.dims, p.strideA, p.rank);
-  broadcastInput(call, 2, "b", p.dims, p.strideB, p.rank);
+  broadcastInput(call, 1, "a", p.dims, p.strideA, p.rank, dtype);
+  broadcastInput(call, 2, "b", p.dims, p.strideB, p.rank, dtype);
 }
 
 void checkCast(const OpCall& call) {
   const auto& p = call.as<CastParams>();
   checkDtype(p.from, true);
   checkDtype(p.to, true);
-  const size_t fromBytes = check::itemBytes(static_cast<DType>(p.from));
-  const size_t toBytes = check::itemBytes(static_cast<DType>(p.to));
-  check::input(call, 0, "x", p.count, fromBytes);
-  check::output(call, 0, "out", p.count, toBytes);
-  checkOverlap(call, 0, fromBytes == toBytes);
+  const auto from = static_cast<DType>(p.from), to = static_cast<DType>(p.to);
+  check::input(call, 0, "x", p.count, from);
+  check::output(call, 0, "out", p.count, to);
+  checkOverlap(call, 0, check::itemBytes(from) == check::itemBytes(to));
 }
 
 void checkFill(const OpCall& call) {
   const auto& p = call.as<FillParams>();
   checkDtype(p.dtype, true);
-  check::output(call, 0, "out", p.count, check::itemBytes(static_cast<DType>(p.dtype)));
+  check::output(call, 0, "out", p.count, static_cast<DType>(p.dtype));
 }
 
 const Field kUnaryFields[] = {

@@ -12,17 +12,17 @@ namespace {
 
 void checkGather(const OpCall& call) {
   const auto& p = call.as<GatherParams>();
-  const size_t itemBytes = check::itemBytes(static_cast<DType>(p.dtype));
-  check::input(call, 0, "table", check::product("table", p.rows, p.width), itemBytes);
-  check::input(call, 1, "indices", p.count);
-  check::output(call, 0, "out", check::product("out", p.count, p.width), itemBytes);
+  const auto dtype = static_cast<DType>(p.dtype);
+  check::input(call, 0, "table", check::product("table", p.rows, p.width), dtype);
+  check::input(call, 1, "indices", p.count, DType::i32);
+  check::output(call, 0, "out", check::product("out", p.count, p.width), dtype);
   check::distinct(call, 0, 0);
   check::distinct(call, 0, 1);
 }
 
 void checkGatherBackward(const OpCall& call) {
   const auto& p = call.as<GatherBackwardParams>();
-  check::input(call, 0, "indices", p.count);
+  check::input(call, 0, "indices", p.count, DType::i32);
   check::input(call, 1, "dy", check::product("dy", p.count, p.width));
   check::output(call, 0, "dtable", check::product("dtable", p.rows, p.width));
   check::distinct(call, 0, 0);

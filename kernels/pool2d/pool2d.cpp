@@ -67,7 +67,7 @@ void checkMaxPool2d(const OpCall& call) {
   const Sizes sizes = checkGeometry(call.as<Pool2dParams>());
   check::input(call, 0, "x", sizes.x);
   check::output(call, 0, "y", sizes.y);
-  check::optionalOutput(call, 1, "argmax", sizes.y);
+  check::optionalOutput(call, 1, "argmax", sizes.y, DType::i32);
   check::distinct(call, 0, 0);
   check::distinct(call, 1, 0);
 }
@@ -75,7 +75,7 @@ void checkMaxPool2d(const OpCall& call) {
 void checkMaxPool2dBackward(const OpCall& call) {
   const Sizes sizes = checkGeometry(call.as<Pool2dParams>());
   check::input(call, 0, "dy", sizes.y);
-  check::input(call, 1, "argmax", sizes.y);
+  check::input(call, 1, "argmax", sizes.y, DType::i32);
   check::output(call, 0, "dx", sizes.x);
   check::distinct(call, 0, 0);
   check::distinct(call, 0, 1);

@@ -37,8 +37,9 @@ void checkReduce(const OpCall& call) {
   const bool index = code == ReduceCode::argmax || code == ReduceCode::argmin;
   check::condition(!index || length <= INT32_MAX, Code::range, "expected at most 2^31 - 1 candidates, received %lld",
                    static_cast<long long>(length));
-  check::input(call, 0, "x", check::product("x", outputs, length));
-  check::output(call, 0, "out", outputs);
+  const auto dtype = static_cast<DType>(p.dtype);
+  check::input(call, 0, "x", check::product("x", outputs, length), dtype);
+  check::output(call, 0, "out", outputs, index ? DType::i32 : dtype);
   check::distinct(call, 0, 0);
 }
 

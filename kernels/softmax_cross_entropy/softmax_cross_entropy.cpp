@@ -31,11 +31,17 @@ bool dividedBy(const SoftmaxCrossEntropyParams& p, bool has) {
   return mean;
 }
 
+void checkTarget(const OpCall& call, uint32_t in, int64_t items) {
+  const auto& p = call.as<SoftmaxCrossEntropyParams>();
+  const bool dense = p.dense != 0;
+  check::input(call, in, "target", dense ? items : p.rows, dense ? DType::f32 : DType::i32);
+}
+
 void checkSoftmaxCrossEntropy(const OpCall& call) {
   const auto& p = call.as<SoftmaxCrossEntropyParams>();
   const int64_t items = checkParams(p);
   check::input(call, 0, "logits", items);
-  check::input(call, 1, "target", p.dense != 0 ? items : p.rows);
+  checkTarget(call, 1, items);
   check::optionalInput(call, 2, "classWeights", p.classes);
   check::output(call, 0, "loss", losses(p));
   check::output(call, 1, "normalizers", 2 * int64_t{p.rows});
@@ -53,7 +59,7 @@ void checkSoftmaxCrossEntropyBackward(const OpCall& call) {
   const int64_t items = checkParams(p);
   check::input(call, 0, "logits", items);
   check::input(call, 1, "normalizers", 2 * int64_t{p.rows});
-  check::input(call, 2, "target", p.dense != 0 ? items : p.rows);
+  checkTarget(call, 2, items);
   check::optionalInput(call, 3, "classWeights", p.classes);
   check::input(call, 4, "dLoss", losses(p));
   if (dividedBy(p, call.nIn == 6)) check::input(call, 5, "divisor", 1);

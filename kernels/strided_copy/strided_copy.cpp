@@ -52,14 +52,15 @@ void checkInjective(const StridedCopyParams& p) {
 
 void checkStridedCopy(const OpCall& call) {
   const auto& p = call.as<StridedCopyParams>();
-  const size_t itemBytes = check::itemBytes(static_cast<DType>(p.dtype));
+  const auto dtype = static_cast<DType>(p.dtype);
+  const size_t itemBytes = check::itemBytes(dtype);
   check::range("rank", p.rank, 0, kCopyRank);
   check::range("accumulate", p.accumulate, 0, 1);
   check::condition(p.accumulate == 0 || itemBytes == 4, Code::dtype, "expected a dtype of f32 or i32 to accumulate");
   bool empty = false;
   for (uint32_t d = 0; d < p.rank; ++d) empty = empty || p.dims[d] == 0;
-  check::input(call, 0, "in", empty ? 0 : end("in", p, p.inStrides, p.inOffset), itemBytes);
-  check::output(call, 0, "out", empty ? 0 : end("out", p, p.outStrides, p.outOffset), itemBytes);
+  check::input(call, 0, "in", empty ? 0 : end("in", p, p.inStrides, p.inOffset), dtype);
+  check::output(call, 0, "out", empty ? 0 : end("out", p, p.outStrides, p.outOffset), dtype);
   if (empty) return;
   checkInjective(p);
   check::distinct(call, 0, 0);

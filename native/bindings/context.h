@@ -27,7 +27,7 @@ struct Operand {
 // The next op call, written by JavaScript through typed arrays, so that the call itself has no argument to unwrap: reading
 // a typed array argument costs more than all the rest. Contents are not trusted.
 struct CallBlock {
-  uint32_t op, nIn, nOut, unused;
+  uint32_t op, nIn, nOut, half;
   alignas(8) std::byte params[kMaxParamBytes];
   Operand operands[kMaxOperands];  // inputs, then outputs
 };

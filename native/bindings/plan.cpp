@@ -10,6 +10,7 @@ namespace {
 
 constexpr uint32_t kMaxPlanOps = 1 << 20;
 constexpr uint32_t kMaxSlots = 1 << 20;
+constexpr size_t kPlanOpBytes = 4 * sizeof(uint32_t);
 
 Bytes typedArgument(const Napi::CallbackInfo& info, size_t i, const char* name, napi_typedarray_type type,
                     const char* typeName) {
@@ -35,12 +36,12 @@ Napi::Value bindPlanCreate(const Napi::CallbackInfo& info) {
     plan->slots = static_cast<uint32_t>(integerArgument(info, 0, "slots", kMaxSlots));
     const Bytes ops = typedArgument(info, 1, "ops", napi_uint32_array, "Uint32Array");
     const Bytes operands = typedArgument(info, 2, "operands", napi_float64_array, "Float64Array");
-    const size_t count = ops.size / (3 * sizeof(uint32_t)), given = operands.size / sizeof(Operand);
-    if (ops.size % (3 * sizeof(uint32_t)) != 0 || count > kMaxPlanOps)
-      raise(Code::argument, "expected ops to be triples (op, nIn, nOut), at most %u of them", kMaxPlanOps);
+    const size_t count = ops.size / kPlanOpBytes, given = operands.size / sizeof(Operand);
+    if (ops.size % kPlanOpBytes != 0 || count > kMaxPlanOps)
+      raise(Code::argument, "expected ops to be fours (op, nIn, nOut, half), at most %u of them", kMaxPlanOps);
     size_t at = 0;
     for (size_t i = 0; i < count; ++i) {
-      uint32_t op[3];
+      uint32_t op[4];
       std::memcpy(op, ops.data + i * sizeof op, sizeof op);
       if (op[1] > kMaxOperands || op[2] > kMaxOperands || op[1] + op[2] > given - at)
         raise(Code::argument, "expected op %zu of the plan to have its %u + %u operands", i, op[1], op[2]);
@@ -50,7 +51,7 @@ Napi::Value bindPlanCreate(const Napi::CallbackInfo& info) {
         std::memcpy(triple, operands.data + (at + k) * sizeof triple, sizeof triple);
         list[k] = operandOf(triple);
       }
-      plan->add(op[0], op[1], op[2], list);
+      plan->add(op[0], op[1], op[2], op[3], list);
       at += op[1] + op[2];
     }
     return Napi::Number::New(info.Env(), Context::of(info).addPlan(std::move(plan)));

@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "../core/check.h"
 #include "../core/no_exec.h"
 #include "bindings.h"
 #include "context.h"
@@ -14,11 +15,13 @@ struct Owners {
 
 // Fills `record` with a call and checks it. `params` and `operands` hold what `def` and the counts say.
 void fillRecord(Context& context, uint32_t id, const void* params, const Operand* operands, uint32_t nIn, uint32_t nOut,
-                OpRecord& record, Owners& owners) {
+                uint32_t half, OpRecord& record, Owners& owners) {
   const OpDef& def = opDef(id);
   checkOperandCounts(def, nIn, nOut);
   record.kernel = kernel(context.isa(), id);
+  record.isa = context.isa();
   record.op = id;
+  record.half = half;
   record.paramBytes = def.paramBytes;
   record.nIn = nIn;
   record.nOut = nOut;
@@ -26,11 +29,12 @@ void fillRecord(Context& context, uint32_t id, const void* params, const Operand
   BufferRef* const refs = record.operands();
   for (uint32_t i = 0; i < nIn + nOut; ++i) refs[i] = context.resolve(operands[i], i, owners.of[i]);
   NoExec none;
-  def.check(record.call(none));
+  check::call(def, record.call(none));
 }
 
 // As fillRecord(), from the first five arguments.
-void fillFromArguments(const Napi::CallbackInfo& info, Context& context, uint32_t id, OpRecord& record, Owners& owners) {
+void fillFromArguments(const Napi::CallbackInfo& info, Context& context, uint32_t id, uint32_t half, OpRecord& record,
+                       Owners& owners) {
   const OpDef& def = opDef(id);
   const Bytes params = bytesArgument(info, 1, "params");
   if (params.size != def.paramBytes)
@@ -45,7 +49,7 @@ void fillFromArguments(const Napi::CallbackInfo& info, Context& context, uint32_
     raise(Code::argument, "expected %u operands, received %zu", nIn + nOut, operandBytes.size / sizeof(Operand));
   Operand operands[2 * kMaxOperands];
   if (nIn + nOut > 0) std::memcpy(operands, operandBytes.data, (nIn + nOut) * sizeof(Operand));
-  fillRecord(context, id, params.data, operands, nIn, nOut, record, owners);
+  fillRecord(context, id, params.data, operands, nIn, nOut, half, record, owners);
 }
 
 void markUsed(const OpRecord& record, const Owners& owners, uint64_t sequence) {
@@ -74,7 +78,9 @@ Napi::Value bindRun(const Napi::CallbackInfo& info) {
     DeviceQueue& queue = context.queue();
     OpRecord& record = queue.nextOp();
     Owners owners;
-    fillFromArguments(info, context, id, record, owners);
+    const bool given = !info[5].IsUndefined();
+    const auto half = given ? static_cast<uint32_t>(integerArgument(info, 5, "half", UINT32_MAX)) : 0;
+    fillFromArguments(info, context, id, half, record, owners);
     markUsed(record, owners, queue.publishOp());
     return info.Env().Undefined();
   });
@@ -133,7 +139,7 @@ napi_value bindSubmit(napi_env env, napi_callback_info info) {
     DeviceQueue& queue = context.queue();
     OpRecord& record = queue.nextOp();
     Owners owners;
-    fillRecord(context, id, block.params, block.operands, nIn, nOut, record, owners);
+    fillRecord(context, id, block.params, block.operands, nIn, nOut, block.half, record, owners);
     markUsed(record, owners, queue.publishOp());
   });
 }
@@ -145,7 +151,7 @@ napi_value bindCheckCall(napi_env env, napi_callback_info info) {
     BufferRef refs[2 * kMaxOperands];
     for (uint32_t i = 0; i < nIn + nOut; ++i) refs[i] = placeElsewhere(block.operands[i]);
     NoExec none;
-    def.check({block.params, refs, refs + nIn, nIn, nOut, none});
+    check::call(def, {block.params, refs, refs + nIn, nIn, nOut, none, block.half});
   });
 }
 
@@ -153,7 +159,7 @@ Napi::Value bindTime(const Napi::CallbackInfo& info) {
   return guardedOp(info, "time", [&](Context& context, uint32_t id) -> Napi::Value {
     TimedRecord timed;
     Owners owners;
-    fillFromArguments(info, context, id, timed.op, owners);
+    fillFromArguments(info, context, id, 0, timed.op, owners);
     const auto samples = static_cast<uint32_t>(integerArgument(info, 5, "samples", kMaxExecutions));
     const auto inner = static_cast<uint32_t>(integerArgument(info, 6, "inner", kMaxExecutions));
     const bool cold = integerArgument(info, 7, "cold", 1) != 0;

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <string>
 
+#include "half.h"
 #include "status.h"
 
 namespace anneal::check {
@@ -11,7 +12,9 @@ namespace {
 
 constexpr int64_t kLargest = int64_t{1} << 62;
 
-void operand(const BufferRef& ref, const char* name, int64_t elements, size_t itemBytes) {
+void operand(const BufferRef& ref, bool half, const char* name, int64_t elements, DType dtype) {
+  if (half && dtype != DType::f32) raise(Code::dtype, "expected only f32 to be stored as f16, received operand %s", name);
+  const size_t itemBytes = half ? kHalfBytes : check::itemBytes(dtype);
   if (ref.data == nullptr) raise(Code::argument, "expected operand %s, received none", name);
   if (reinterpret_cast<uintptr_t>(ref.data) % itemBytes != 0)
     raise(Code::argument, "expected operand %s to start at a multiple of %zu bytes", name, itemBytes);
@@ -48,25 +51,25 @@ int64_t product(const char* what, int64_t a, int64_t b, int64_t c, int64_t d, in
   return product(what, dims, 5);
 }
 
-void input(const OpCall& call, uint32_t i, const char* name, int64_t elements, size_t itemBytes) {
+void input(const OpCall& call, uint32_t i, const char* name, int64_t elements, DType dtype) {
   if (!present(call.in, call.nIn, i)) missing(name);
-  operand(call.in[i], name, elements, itemBytes);
+  operand(call.in[i], call.isHalf(i), name, elements, dtype);
 }
 
-void output(const OpCall& call, uint32_t i, const char* name, int64_t elements, size_t itemBytes) {
+void output(const OpCall& call, uint32_t i, const char* name, int64_t elements, DType dtype) {
   if (!present(call.out, call.nOut, i)) missing(name);
-  operand(call.out[i], name, elements, itemBytes);
+  operand(call.out[i], call.isHalf(call.nIn + i), name, elements, dtype);
 }
 
-bool optionalInput(const OpCall& call, uint32_t i, const char* name, int64_t elements, size_t itemBytes) {
+bool optionalInput(const OpCall& call, uint32_t i, const char* name, int64_t elements, DType dtype) {
   if (!present(call.in, call.nIn, i)) return false;
-  operand(call.in[i], name, elements, itemBytes);
+  operand(call.in[i], call.isHalf(i), name, elements, dtype);
   return true;
 }
 
-bool optionalOutput(const OpCall& call, uint32_t i, const char* name, int64_t elements, size_t itemBytes) {
+bool optionalOutput(const OpCall& call, uint32_t i, const char* name, int64_t elements, DType dtype) {
   if (!present(call.out, call.nOut, i)) return false;
-  operand(call.out[i], name, elements, itemBytes);
+  operand(call.out[i], call.isHalf(call.nIn + i), name, elements, dtype);
   return true;
 }
 
@@ -101,6 +104,34 @@ size_t itemBytes(DType dtype) {
     case DType::u8: return 1;
   }
   raise(Code::dtype, "expected a dtype of f32, i32 or u8, received %u", static_cast<unsigned>(dtype));
+}
+
+namespace {
+
+bool overlap(const BufferRef& a, const BufferRef& b) {
+  const auto x = reinterpret_cast<uintptr_t>(a.data), y = reinterpret_cast<uintptr_t>(b.data);
+  return x < y + b.bytes && y < x + a.bytes;
+}
+
+// Whoever works in place finds each item where it was: an output shares no memory with what is stored otherwise.
+void stored(const OpCall& call) {
+  const uint32_t count = call.nIn + call.nOut;
+  if ((call.half >> count) != 0)
+    raise(Code::argument, "expected f16 among %u operands, received the mask %#x", count, call.half);
+  const auto ref = [&](uint32_t i) -> const BufferRef& { return i < call.nIn ? call.in[i] : call.out[i - call.nIn]; };
+  for (uint32_t out = call.nIn; out < count; ++out)
+    for (uint32_t other = 0; other < count; ++other)
+      if (call.isHalf(out) != call.isHalf(other) && ref(out).data != nullptr && ref(other).data != nullptr &&
+          overlap(ref(out), ref(other)))
+        raise(Code::argument, "expected output %u not to overlap what is not stored as it is, operand %u", out - call.nIn,
+              other);
+}
+
+}  // namespace
+
+void call(const OpDef& def, const OpCall& call) {
+  if (call.half != 0) stored(call);
+  def.check(call);
 }
 
 }  // namespace anneal::check

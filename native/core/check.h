@@ -9,12 +9,12 @@ namespace anneal::check {
 int64_t product(const char* what, const int64_t* dims, int count);
 int64_t product(const char* what, int64_t a, int64_t b = 1, int64_t c = 1, int64_t d = 1, int64_t e = 1);
 
-// Operand i must be present and hold at least `elements` items of `itemBytes` each.
-void input(const OpCall& call, uint32_t i, const char* name, int64_t elements, size_t itemBytes = 4);
-void output(const OpCall& call, uint32_t i, const char* name, int64_t elements, size_t itemBytes = 4);
+// Operand i must be present and hold at least `elements` items of `dtype`; where that is f32, it may be stored as f16.
+void input(const OpCall& call, uint32_t i, const char* name, int64_t elements, DType dtype = DType::f32);
+void output(const OpCall& call, uint32_t i, const char* name, int64_t elements, DType dtype = DType::f32);
 // As input(), or absent.
-bool optionalInput(const OpCall& call, uint32_t i, const char* name, int64_t elements, size_t itemBytes = 4);
-bool optionalOutput(const OpCall& call, uint32_t i, const char* name, int64_t elements, size_t itemBytes = 4);
+bool optionalInput(const OpCall& call, uint32_t i, const char* name, int64_t elements, DType dtype = DType::f32);
+bool optionalOutput(const OpCall& call, uint32_t i, const char* name, int64_t elements, DType dtype = DType::f32);
 
 // lo <= value <= hi, else E_RANGE naming the field.
 void range(const char* field, int64_t value, int64_t lo, int64_t hi);
@@ -24,5 +24,8 @@ void condition(bool ok, Code code, const char* format, ...) __attribute__((forma
 void distinct(const OpCall& call, uint32_t out, uint32_t in);
 
 size_t itemBytes(DType dtype);  // raises E_DTYPE on an unknown one
+
+// A call as it comes from outside, its numbers of operands checked: what any op takes, then the op's own check.
+void call(const OpDef& def, const OpCall& call);
 
 }  // namespace anneal::check

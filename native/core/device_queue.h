@@ -19,9 +19,11 @@ class BufferPool;
 // the queue thread, not all that it could hold. Set `paramBytes` first.
 struct OpRecord {
   KernelFn kernel;
+  Isa isa;
   uint32_t op;
   uint32_t paramBytes;
   uint32_t nIn, nOut;
+  uint32_t half;  // OpCall::half
   alignas(8) std::byte payload[kMaxParamBytes + kMaxOperands * sizeof(BufferRef)];
 
   std::byte* params() { return payload; }
@@ -29,7 +31,7 @@ struct OpRecord {
   BufferRef* operands() { return reinterpret_cast<BufferRef*>(payload + operandsAt()); }  // inputs, then outputs
   const BufferRef* operands() const { return reinterpret_cast<const BufferRef*>(payload + operandsAt()); }
   size_t operandsAt() const { return (size_t{paramBytes} + 7) / 8 * 8; }
-  OpCall call(Exec& exec) const { return {params(), operands(), operands() + nIn, nIn, nOut, exec}; }
+  OpCall call(Exec& exec) const { return {params(), operands(), operands() + nIn, nIn, nOut, exec, half}; }
 };
 
 // An op executed many times, with the time of each sample.

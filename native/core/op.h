@@ -8,6 +8,7 @@
 
 namespace anneal {
 
+// What a contract says of an operand. One that is f32 there may be stored as f16: the call says which are (`OpCall::half`).
 enum class DType : uint32_t { f32 = 0, i32 = 1, u8 = 2 };
 
 // A resolved view of a buffer. An absent optional operand is { nullptr, 0 }.
@@ -36,10 +37,11 @@ class Exec {
   virtual void parallelFor(int64_t count, Body body, void* arg) = 0;
 
   // At least `bytes` of 64-byte aligned scratch, contents undefined, valid until the op returns. One block for each
-  // (worker, slot); asking again for the same one may move it. slot < kScratchSlots. raises E_OOM.
+  // (worker, slot); asking again for the same one may move it. slot < kWidened. raises E_OOM.
   virtual void* scratch(int worker, int slot, size_t bytes) = 0;
 
-  static constexpr int kScratchSlots = 4;
+  static constexpr int kScratchSlots = 5;
+  static constexpr int kWidened = 4;  // not the kernels': operands that are stored as f16, as a kernel sees them (half.h)
   static constexpr int kShared = 0;  // the worker index of the thread that runs the op itself
 };
 
@@ -50,6 +52,11 @@ struct OpCall {
   uint32_t nIn;
   uint32_t nOut;
   Exec& exec;
+  // A bit for each operand that is stored as f16, inputs first, then outputs: checks see them as they are stored, kernels as
+  // f32 (half.h), so that theirs is 0.
+  uint32_t half = 0;
+
+  bool isHalf(uint32_t operand) const { return (half >> operand & 1) != 0; }
 
   template <class P> const P& as() const { return *static_cast<const P*>(params); }
   template <class T> const T* input(uint32_t i) const { return static_cast<const T*>(in[i].data); }
@@ -57,6 +64,13 @@ struct OpCall {
 };
 
 using KernelFn = void (*)(const OpCall&);
+
+// Between f16 and f32, in arrays: exact one way, rounded once the other. Subnormals are kept, infinities and NaNs stay what they
+// are (a NaN is quiet then, and its payload loses the low bits).
+struct HalfFns {
+  void (*widen)(float* to, const uint16_t* from, size_t count);
+  void (*narrow)(uint16_t* to, const float* from, size_t count);
+};
 
 // ---- The contract of an op: compiled once, used by the boundary before anything is enqueued. ----
 

@@ -2,25 +2,26 @@
 
 #include <cstring>
 
+#include "check.h"
 #include "no_exec.h"
 
 namespace anneal {
 
-void Plan::add(uint32_t op, uint32_t nIn, uint32_t nOut, const PlanOperand* first) {
+void Plan::add(uint32_t op, uint32_t nIn, uint32_t nOut, uint32_t half, const PlanOperand* first) {
   if (op >= kOpCount) raise(Code::argument, "expected op to be below %u, received %u", kOpCount, op);
   const OpDef& def = opDef(op);
   checkOperandCounts(def, nIn, nOut);
   for (uint32_t i = 0; i < nIn + nOut; ++i)
     if (first[i].slot != kNoSlot && first[i].slot >= slots)
       raise(Code::argument, "%s: expected operand %u on a slot below %u, received %u", def.name, i, slots, first[i].slot);
-  ops.push_back({op, nIn, nOut, static_cast<uint32_t>(operands.size()), paramBytes});
+  ops.push_back({op, nIn, nOut, half, static_cast<uint32_t>(operands.size()), paramBytes});
   operands.insert(operands.end(), first, first + nIn + nOut);
   paramBytes += (def.paramBytes + 7) / 8 * 8;
 }
 
 OpCall PlanRun::call(const PlanOp& op, Exec& exec) const {
   const BufferRef* const first = operands.data() + op.firstOperand;
-  return {params.data() + op.params, first, first + op.nIn, op.nIn, op.nOut, exec};
+  return {params.data() + op.params, first, first + op.nIn, op.nIn, op.nOut, exec, op.half};
 }
 
 void PlanRun::bind(const BufferRef* slots, const void* paramBytes, Isa with, const char*& op) {
@@ -45,7 +46,7 @@ void PlanRun::bind(const BufferRef* slots, const void* paramBytes, Isa with, con
               slot.bytes, static_cast<unsigned long long>(operand.bytes), static_cast<unsigned long long>(operand.offset));
       ref = {static_cast<std::byte*>(slot.data) + operand.offset, static_cast<size_t>(operand.bytes)};
     }
-    def.check(call(each, none));
+    check::call(def, call(each, none));
   }
 }
 

@@ -22,6 +22,7 @@ struct PlanOperand {
 struct PlanOp {
   uint32_t op;
   uint32_t nIn, nOut;
+  uint32_t half;          // OpCall::half
   uint32_t firstOperand;  // inputs, then outputs
   uint32_t params;        // byte in the block of parameters, a multiple of 8
 };
@@ -34,7 +35,7 @@ struct Plan {
   mutable double us = 0;    // a run's time on one thread, about, as the queue thread last saw it; nobody else looks
 
   // Adds an op; raises unless it has as many operands as it may, on slots there are.
-  void add(uint32_t op, uint32_t nIn, uint32_t nOut, const PlanOperand* first);
+  void add(uint32_t op, uint32_t nIn, uint32_t nOut, uint32_t half, const PlanOperand* first);
 };
 
 // One run of a plan: its own copy of the parameters, and operands that are resolved. Reused when it is done.

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 
+#include "half.h"
 #include "park.h"
 #include "slice.h"
 #include "spin.h"
@@ -199,8 +200,8 @@ void Queue::executeOp(const OpRecord& op, const Timing* timing, uint64_t sequenc
   const OpCall call = op.call(*pool_);
   try {
     failOnDemand(op.op);
-    if (timing == nullptr) op.kernel(call);
-    else timeKernel(op.kernel, call, *timing);
+    if (timing == nullptr) runKernel(op.kernel, op.isa, call);
+    else timeKernel(op.kernel, op.isa, call, *timing);
   } catch (...) {
     fail(op.op);
   }
@@ -218,7 +219,7 @@ void Queue::executePlan(PlanRun* run, uint64_t sequence) {
     const ProfileScope profiled(profile_.get(), sequence, index++, op.op);
     try {
       failOnDemand(op.op);
-      kernel(run->isa, op.op)(run->call(op, *pool_));
+      runKernel(kernel(run->isa, op.op), run->isa, run->call(op, *pool_));
     } catch (...) {
       fail(op.op);
     }

@@ -24,5 +24,6 @@ bool isaCompiled(Isa isa);
 bool isaRunnable(Isa isa);  // compiled, and this CPU has it
 Isa isaBest();
 KernelFn kernel(Isa isa, uint32_t id);
+const HalfFns& halfFns(Isa isa);
 
 }  // namespace anneal

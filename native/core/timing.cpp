@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "half.h"
 #include "status.h"
 
 #if defined(__x86_64__)
@@ -39,7 +40,7 @@ void refuseHours(double firstSeconds, const Timing& timing) {
 
 }  // namespace
 
-void timeKernel(KernelFn kernel, const OpCall& call, const Timing& timing) {
+void timeKernel(KernelFn kernel, Isa isa, const OpCall& call, const Timing& timing) {
   using Clock = std::chrono::steady_clock;
   const auto since = [](Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); };
   for (uint32_t sample = 0; sample < timing.samples; ++sample) {
@@ -49,9 +50,9 @@ void timeKernel(KernelFn kernel, const OpCall& call, const Timing& timing) {
       for (uint32_t i = 0; i < call.nOut; ++i) evict(call.out[i]);
     }
     const Clock::time_point start = Clock::now();
-    kernel(call);
+    runKernel(kernel, isa, call);
     if (sample == 0) refuseHours(since(before), timing);
-    for (uint32_t i = 1; i < timing.inner; ++i) kernel(call);
+    for (uint32_t i = 1; i < timing.inner; ++i) runKernel(kernel, isa, call);
     timing.seconds[sample] = since(start) / timing.inner;
   }
 }

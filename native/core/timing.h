@@ -1,7 +1,7 @@
 // The addon's own clock around a kernel, on the queue thread: what a call from JavaScript costs is not in it.
 #pragma once
 
-#include "op.h"
+#include "registry.h"
 
 namespace anneal {
 
@@ -19,6 +19,6 @@ constexpr double kMaxTimedSeconds = 600;
 
 // Executes the kernel samples * inner times. Raises Code::range after the first execution (and eviction) if it took more
 // than its share of kMaxTimedSeconds.
-void timeKernel(KernelFn kernel, const OpCall& call, const Timing& timing);
+void timeKernel(KernelFn kernel, Isa isa, const OpCall& call, const Timing& timing);
 
 }  // namespace anneal

@@ -124,7 +124,7 @@ struct Fill {
     made->slots = 1;
     for (uint32_t part = 0; part < kParts; ++part) {
       const PlanOperand out{0, part * kPart * sizeof(float), kPart * sizeof(float)};
-      made->add(fill, 0, 1, &out);
+      made->add(fill, 0, 1, 0, &out);
     }
     plan = std::move(made);
   }

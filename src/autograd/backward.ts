@@ -1,7 +1,7 @@
 // Reverse mode: from a result back to the leaves, newest node first, each node once.
 import { span } from '../backend/tracing.js';
 import { AnnealError } from '../errors.js';
-import { onesLike, zerosLike } from '../ops/creation.js';
+import { full, zeros } from '../ops/creation.js';
 import { add, addInto } from '../ops/elementwise/elementwise.js';
 import { copyInto } from '../ops/strided_copy/strided_copy.js';
 import { effect, guard, recording } from '../tensor/recorder.js';
@@ -166,7 +166,7 @@ function seedFor(op: string, output: Tensor, seed: Tensor | undefined): Gradient
         `${op}: expected a scalar or an explicit gradient, received shape ${formatShape(output.shape)}`,
       );
     }
-    return asGradient(op, onesLike(output));
+    return full(output.shape, 1, { device: output.device });
   }
   if (!sameShape(seed.shape, output.shape)) {
     throw new AnnealError(
@@ -278,7 +278,7 @@ export function gradients(
     walk(output, seedFor('grad', output, seed), options, leaf, wanted);
     return inputs.map((input) => {
       const gradient = found.get(input);
-      if (gradient === undefined) return asGradient('zeros', zerosLike(input));
+      if (gradient === undefined) return zeros(input.shape, { device: input.device });
       const owned = createGraph ? gradient : own(gradient);
       found.set(input, owned);
       return owned;

@@ -46,6 +46,8 @@ export interface PlanOperand {
   readonly slot: number;
   readonly byteOffset: number;
   readonly bytes: number;
+  /** Stored as f16. */
+  readonly half?: boolean;
 }
 
 /** A recorded op; an absent operand is null. */
@@ -53,6 +55,11 @@ export interface PlanOp {
   readonly op: OpName;
   readonly inputs: readonly (PlanOperand | null)[];
   readonly outputs: readonly (PlanOperand | null)[];
+}
+
+/** The bits of `Backend.run` for operands that know whether they are stored as f16. */
+export function halfMask(operands: readonly ({ readonly half?: boolean } | null)[]): number {
+  return operands.reduce((mask, operand, i) => (operand?.half ? mask | (1 << i) : mask), 0);
 }
 
 /** Keeps what the device's threads do, for a profile. */
@@ -85,8 +92,11 @@ export interface Backend {
   /** As `read`, blocking this thread. */
   readSync(handle: Handle, byteOffset: number, byteLength: number): ArrayBuffer;
   readonly block: CallBlock;
-  /** Enqueues the call in `block` of the op with this id, its place in `opNames`. @throws whatever the op's check refuses */
-  run(op: number, nIn: number, nOut: number): void;
+  /**
+   * Enqueues the call in `block` of the op with this id, its place in `opNames`. `half` has a bit for each operand that is
+   * stored as f16, the first input's lowest. @throws whatever the op's check refuses
+   */
+  run(op: number, nIn: number, nOut: number, half?: number): void;
   /** Keeps a recorded list of ops on `slots` pieces of memory, and gives its id. */
   planCreate(slots: number, ops: readonly PlanOp[]): number;
   /**

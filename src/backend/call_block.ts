@@ -6,7 +6,7 @@ const HEAD_BYTES = 16;
 const PARAM_BYTES = 256;
 
 export interface NativeCallBlock extends CallBlock {
-  /** Op, nIn, nOut. */
+  /** Op, nIn, nOut, and a bit for each operand that is stored as f16. */
   readonly head: Uint32Array;
   readonly bytes: Uint8Array;
 }

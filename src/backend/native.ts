@@ -1,7 +1,7 @@
 // A device of the addon's: its queue, with op names in place of ids.
 import { addon, type NativeDevice } from '../binding.js';
 import { AnnealError } from '../errors.js';
-import { type Backend, type DeviceName, type OpName, opNames, type PlanOp } from './backend.js';
+import { type Backend, type DeviceName, halfMask, type OpName, opNames, type PlanOp } from './backend.js';
 import { createCallBlock } from './call_block.js';
 
 /** Records: behind so many, a step of 900 ops still finds room in the queue, which holds 1024 (native/core/queue.h). */
@@ -38,14 +38,20 @@ export function createNativeBackend(native: NativeDevice, { name, detail, softwa
     write: native.write,
     read: native.read,
     readSync: native.readSync,
-    run(op, nIn, nOut) {
+    run(op, nIn, nOut, half = 0) {
       head[0] = op;
       head[1] = nIn;
       head[2] = nOut;
+      head[3] = half;
       native.submit();
     },
     planCreate(slots, ops) {
-      const heads = ops.flatMap(({ op, inputs, outputs }) => [ids.get(op) ?? -1, inputs.length, outputs.length]);
+      const heads = ops.flatMap(({ op, inputs, outputs }) => [
+        ids.get(op) ?? -1,
+        inputs.length,
+        outputs.length,
+        halfMask([...inputs, ...outputs]),
+      ]);
       const operands = ops.flatMap(({ inputs, outputs }) =>
         [...inputs, ...outputs].flatMap((each) => (each ? [each.slot, each.byteOffset, each.bytes] : [-1, 0, 0])),
       );

@@ -68,10 +68,11 @@ export function capture(backend: Backend, fn: () => void): Capture {
   const { run, free } = backend;
   const calls: OpCall[] = [];
   const held: Handle[] = [];
-  backend.run = (id, nIn, nOut) => {
-    run(id, nIn, nOut);
+  backend.run = (id, nIn, nOut, half = 0) => {
+    run(id, nIn, nOut, half);
     const { params, operands } = backend.block;
     const op = opNames[id];
+    if (half !== 0) throw new AnnealError('E_DTYPE', `capture: expected ops on f32, received f16 of ${op}`);
     if (op === undefined) throw new AnnealError('E_INTERNAL', `capture: expected the id of an op, received ${id}`);
     const words = params.u32.slice(0, registry[op].params.bytes / 4);
     const [inputs, outputs] = [decodeRefs(operands, 0, nIn), decodeRefs(operands, nIn, nOut)];

@@ -23,12 +23,13 @@ const formatFlops = (flops: number): string => amount(flops, ['', 'k', 'M', 'G',
 const operand = (each: RecordedOperand | null): string =>
   each === null ? '–' : `${each.dtype === 'f32' ? '' : `${each.dtype} `}${formatShape(each.shape)}`;
 
-/** What the op must do at least. */
+/** What the op must do at least, with f16 counted as the f32 that ops compute with. */
 export function costOf({ op, params, inputs, outputs }: RecordedOp): {
   readonly flops: number;
   readonly bytes: number;
 } {
-  const bytes = (operands: readonly (RecordedOperand | null)[]) => operands.map((each) => each?.bytes ?? 0);
+  const bytes = (operands: readonly (RecordedOperand | null)[]) =>
+    operands.map((each) => (each?.bytes ?? 0) * (each?.dtype === 'f16' ? 2 : 1));
   return registry[op].cost(params, { inputs: bytes(inputs), outputs: bytes(outputs) });
 }
 

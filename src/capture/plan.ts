@@ -151,18 +151,20 @@ export class Plan implements Disposable {
     const planned = (operand: RecordedOperand | null): PlanOp['inputs'][number] => {
       if (operand === null) return null;
       const { storage, byteOffset, bytes } = operand;
+      const half = operand.dtype === 'f16';
       const temporary = offsetOf.get(storage);
       if (storage instanceof Scratch || temporary !== undefined)
-        return { slot: 0, byteOffset: (temporary ?? 0) + byteOffset, bytes };
+        return { slot: 0, byteOffset: (temporary ?? 0) + byteOffset, bytes, half };
       const input = inputs.findIndex((each) => within(operand, each));
-      if (input >= 0) return { slot: 1 + input, byteOffset: byteOffset - (inputs[input]?.byteOffset ?? 0), bytes };
+      if (input >= 0)
+        return { slot: 1 + input, byteOffset: byteOffset - (inputs[input]?.byteOffset ?? 0), bytes, half };
       let slot = slotOf.get(storage);
       if (slot === undefined) {
         const kind = results.has(storage) && recording.made(storage) && !recording.constants.has(storage);
         slot = slots.push({ kind: kind ? 'result' : 'fixed', storage }) - 1;
         slotOf.set(storage, slot);
       }
-      return { slot, byteOffset, bytes };
+      return { slot, byteOffset, bytes, half };
     };
     const planOps = ops.map(({ op, inputs: from, outputs: to }) => ({
       op,

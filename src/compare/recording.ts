@@ -7,6 +7,7 @@ import { type OpName, opNames } from '../backend/backend.js';
 import { backendOf } from '../backend/device.js';
 import { AnnealError } from '../errors.js';
 import { registry } from '../ops/registry.js';
+import { widen } from '../tensor/half.js';
 
 /** The variable's name; its value is JSON. */
 export const RECORD_VARIABLE = 'ANNEAL_RECORD';
@@ -17,7 +18,7 @@ export interface RecordRequest {
   readonly ops: number;
 }
 
-/** The values of an operand, as words; null where it is absent. */
+/** The values of an operand, as words, those of f16 widened: what the op computes with. null where it is absent. */
 export type Values = Uint8Array | null;
 
 /** An op, its operands before it ran. */
@@ -38,15 +39,17 @@ export function recordByEnvironment(): void {
   const { run } = backend;
   const to = openSync(file, 'w');
   let left = ops;
-  const valuesAt = (at: number): Values => {
+  const valuesAt = (at: number, half: number): Values => {
     const [handle = 0, byteOffset = 0, bytes = 0] = backend.block.operands.slice(3 * at, 3 * at + 3);
-    return handle === 0 ? null : new Uint8Array(backend.readSync(handle, byteOffset, bytes));
+    if (handle === 0) return null;
+    const stored = backend.readSync(handle, byteOffset, bytes);
+    return new Uint8Array((half >> at) & 1 ? widen(new Uint16Array(stored)).buffer : stored);
   };
-  backend.run = (id, nIn, nOut) => {
+  backend.run = (id, nIn, nOut, half = 0) => {
     const op = opNames[id];
     if (op !== undefined && left > 0) {
       const { params } = backend.block;
-      const operands = Array.from({ length: nIn + nOut }, (_, i) => valuesAt(i));
+      const operands = Array.from({ length: nIn + nOut }, (_, i) => valuesAt(i, half));
       const bytes = new Uint8Array(params.u32.slice(0, registry[op].params.bytes / 4).buffer);
       append(to, { op, params: bytes, inputs: operands.slice(0, nIn), outputs: operands.slice(nIn) });
       if (--left === 0) {
@@ -54,7 +57,7 @@ export function recordByEnvironment(): void {
         closeSync(to);
       }
     }
-    run(id, nIn, nOut);
+    run(id, nIn, nOut, half);
   };
 }
 

@@ -1,9 +1,9 @@
 /** Tensors on the host: plain typed arrays with a shape. Readers, writers and datasets speak this; no device is involved. */
 import { AnnealError } from '../errors.js';
-import { type DType, dtypeOf, type HostArray, hostArray, itemBytes } from '../tensor/dtype.js';
+import { type DType, dtypeOf, type HostArray, hostArray, itemBytes, storedArray } from '../tensor/dtype.js';
 import { checkShape, formatShape, type Shape, sizeOf } from '../tensor/shape.js';
 
-/** `data` is row-major and holds exactly product(shape) elements of `dtype`. */
+/** `data` is row-major and holds exactly product(shape) elements of `dtype`; those of f16 as f32. */
 export interface HostTensor {
   readonly data: HostArray;
   readonly shape: Shape;
@@ -15,9 +15,10 @@ export function allocateHostArray(dtype: DType, length: number): HostArray {
   return hostArray(dtype, new ArrayBuffer(length * itemBytes(dtype)));
 }
 
-/** The array's bytes, without a copy. */
-export function bytesOf(data: HostArray): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+/** The bytes of the elements as files store them, where they need no rounding to f16 without a copy. */
+export function bytesOf({ data, dtype }: Pick<HostTensor, 'data' | 'dtype'>): Uint8Array {
+  const { buffer, byteOffset, byteLength } = storedArray(dtype, data);
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** A typed array over a copy of little-endian `bytes`, whose length is a multiple of the element size. */
@@ -35,7 +36,7 @@ export function checkHostTensor(tensor: HostTensor, who: string): void {
   const { data, shape, dtype } = tensor;
   const known = data instanceof Float32Array || data instanceof Int32Array || data instanceof Uint8Array;
   const stored = known ? dtypeOf(data) : Object.prototype.toString.call(data).slice(8, -1);
-  if (stored !== dtype) {
+  if (stored !== (dtype === 'f16' ? 'f32' : dtype)) {
     throw new AnnealError(
       'E_DTYPE',
       `${who}: expected f32, i32 or u8 in a Float32Array, Int32Array or Uint8Array, received dtype ${dtype} with ${stored} data`,

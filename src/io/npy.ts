@@ -5,9 +5,10 @@
  */
 import { AnnealError } from '../errors.js';
 import type { DType } from '../tensor/dtype.js';
+import { widen } from '../tensor/half.js';
 import { sizeOf } from '../tensor/shape.js';
 import { writeFileAtomic } from './atomic.js';
-import { allocateHostArray, bytesOf, checkHostTensor, type HostTensor } from './host_tensor.js';
+import { allocateHostArray, arrayFromBytes, bytesOf, checkHostTensor, type HostTensor } from './host_tensor.js';
 import { readBytes } from './read_bytes.js';
 import { readZip, writeZip } from './zip.js';
 
@@ -18,16 +19,17 @@ export interface NpyOptions {
 
 interface Descr {
   readonly kind: 'f' | 'i' | 'u' | 'b';
-  readonly bytes: 1 | 4 | 8;
+  readonly bytes: 1 | 2 | 4 | 8;
   readonly dtype: DType;
   readonly converts: boolean;
 }
 
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 const alignment = 64;
-const descrOut: Record<DType, string> = { f32: '<f4', i32: '<i4', u8: '|u1' };
+const descrOut: Record<DType, string> = { f32: '<f4', f16: '<f2', i32: '<i4', u8: '|u1' };
 const descrIn: ReadonlyMap<string, Descr> = new Map<string, Descr>([
   ['f4', { kind: 'f', bytes: 4, dtype: 'f32', converts: false }],
+  ['f2', { kind: 'f', bytes: 2, dtype: 'f16', converts: false }],
   ['i4', { kind: 'i', bytes: 4, dtype: 'i32', converts: false }],
   ['u1', { kind: 'u', bytes: 1, dtype: 'u8', converts: false }],
   ['b1', { kind: 'b', bytes: 1, dtype: 'u8', converts: false }],
@@ -36,7 +38,7 @@ const descrIn: ReadonlyMap<string, Descr> = new Map<string, Descr>([
 ]);
 
 /**
- * Decodes one .npy file held in memory into a copy: float32, int32, uint8 and bool (as u8), little or big-endian, C or
+ * Decodes one .npy file held in memory into a copy: float32, float16, int32, uint8 and bool (as u8), little or big-endian, C or
  * Fortran order (the result is always row-major).
  * @throws AnnealError E_FORMAT when it is cut short or garbled, E_DTYPE for another element type, E_RANGE when an int64
  *   does not fit i32.
@@ -60,24 +62,24 @@ export function decodeNpy(bytes: Uint8Array, options: NpyOptions = {}, name = 'n
   const type = descrIn.get(descr.slice(1));
   if (type === undefined || (type.converts && options.convert !== true)) {
     const fix = type === undefined ? '' : '; save it as float32 or int32, or pass { convert: true }';
-    throw new AnnealError('E_DTYPE', `${name}: expected float32, int32, uint8 or bool, received ${descr}${fix}`);
+    throw new AnnealError(
+      'E_DTYPE',
+      `${name}: expected float32, float16, int32, uint8 or bool, received ${descr}${fix}`,
+    );
   }
   const count = sizeOf(shape);
   const received = bytes.length - dataStart;
   if (!Number.isSafeInteger(count) || received !== count * type.bytes) {
     throw fail(`expected ${count * type.bytes} bytes of data for ${descr} [${shape}], received ${received}`);
   }
-  const data = allocateHostArray(type.dtype, count);
   const littleEndian = descr[0] !== '>';
+  const columnMajor = fortranOrder && shape.length > 1;
+  if (littleEndian && !columnMajor && !type.converts)
+    return { data: arrayFromBytes(type.dtype, bytes.subarray(dataStart)), shape, dtype: type.dtype };
+  const data = allocateHostArray(type.dtype, count);
   const read = elementReader(view, dataStart, type, littleEndian, name);
-  if (fortranOrder && shape.length > 1) {
-    const source = columnMajorOffsets(shape);
-    for (let index = 0; index < count; index += 1) data[index] = read(source(index));
-  } else if (littleEndian && !type.converts) {
-    bytesOf(data).set(bytes.subarray(dataStart));
-  } else {
-    for (let index = 0; index < count; index += 1) data[index] = read(index);
-  }
+  const source = columnMajor ? columnMajorOffsets(shape) : (index: number) => index;
+  for (let index = 0; index < count; index += 1) data[index] = read(source(index));
   return { data, shape, dtype: type.dtype };
 }
 
@@ -92,7 +94,7 @@ export function encodeNpy(tensor: HostTensor): Uint8Array[] {
   header.writeUInt16LE(total - 10, 8);
   header.write(dict, 10);
   header[total - 1] = 0x0a;
-  return [header, bytesOf(tensor.data)];
+  return [header, bytesOf(tensor)];
 }
 
 /** Decodes an .npz held in memory; names come without ".npy". @throws AnnealError as `decodeNpy`. */
@@ -163,6 +165,7 @@ function elementReader(
   name: string,
 ): (index: number) => number {
   if (bytes === 1) return (index) => view.getUint8(start + index);
+  if (bytes === 2) return (index) => widen(Uint16Array.of(view.getUint16(start + 2 * index, littleEndian)))[0] ?? 0;
   if (kind === 'f') {
     return bytes === 4
       ? (index) => view.getFloat32(start + 4 * index, littleEndian)

@@ -20,16 +20,17 @@ export interface SafetensorsFile {
 const maxHeaderBytes = 100_000_000;
 const metadataKey = '__metadata__';
 
-const formatNames: Record<DType, string> = { f32: 'F32', i32: 'I32', u8: 'U8' };
+const formatNames: Record<DType, string> = { f32: 'F32', f16: 'F16', i32: 'I32', u8: 'U8' };
 const hostTypes: ReadonlyMap<string, DType> = new Map<string, DType>([
   ['F32', 'f32'],
+  ['F16', 'f16'],
   ['I32', 'i32'],
   ['U8', 'u8'],
 ]);
 
 /**
- * The file's content in pieces that share memory with the tensors: [header, data, data, ...]. 4-byte types stand
- * before u8 so that every tensor is aligned to its element size; otherwise the order is that of the record.
+ * The file's content in pieces that share memory with the tensors, all but f16: [header, data, data, ...]. Wider types stand
+ * first, so that every tensor is aligned to its element size; otherwise the order is that of the record.
  * @throws AnnealError E_DTYPE or E_SHAPE when a tensor is not consistent, E_ARGUMENT for a name that cannot be stored.
  */
 export function encodeSafetensors(
@@ -46,7 +47,7 @@ export function encodeSafetensors(
     if (name === metadataKey)
       throw new AnnealError('E_ARGUMENT', `safetensors: a tensor cannot be named ${metadataKey}`);
     checkHostTensor(tensor, `safetensors: tensor "${name}"`);
-    const bytes = bytesOf(tensor.data);
+    const bytes = bytesOf(tensor);
     const end = offset + bytes.byteLength;
     header.push([name, { dtype: formatNames[tensor.dtype], shape: tensor.shape, data_offsets: [offset, end] }]);
     chunks.push(bytes);
@@ -69,7 +70,7 @@ export function encodeSafetensors(
 /**
  * Decodes a file held in memory; the tensors are copies.
  * @throws AnnealError E_FORMAT when the file is cut short, garbled, or has gaps or overlaps; E_DTYPE when a tensor's
- *   element type is not F32, I32 or U8.
+ *   element type is not F32, F16, I32 or U8.
  */
 export function decodeSafetensors(bytes: Uint8Array, name = 'safetensors buffer'): SafetensorsFile {
   const fail = (message: string): AnnealError => new AnnealError('E_FORMAT', `${name}: ${message}`);
@@ -166,7 +167,7 @@ function decodeEntry(
   if (typeof formatName !== 'string') throw fail(`expected dtype to be a string, received ${describe(formatName)}`);
   const dtype = hostTypes.get(formatName);
   if (dtype === undefined) {
-    throw new AnnealError('E_DTYPE', `${who}: expected dtype F32, I32 or U8, received ${formatName}`);
+    throw new AnnealError('E_DTYPE', `${who}: expected dtype F32, F16, I32 or U8, received ${formatName}`);
   }
   if (!isIndexList(shape)) throw fail(`expected shape to be a list of whole numbers >= 0, received ${describe(shape)}`);
   if (!isIndexList(offsets) || offsets.length !== 2) {

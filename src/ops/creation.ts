@@ -1,7 +1,7 @@
 // Tensors from nothing.
 import type { DeviceName } from '../backend/backend.js';
 import { AnnealError } from '../errors.js';
-import { type DType, dtypeCodes } from '../tensor/dtype.js';
+import { type DType, dtypeCodes, isFloat } from '../tensor/dtype.js';
 import type { Shape } from '../tensor/shape.js';
 import { empty, type Tensor, tensor } from '../tensor/tensor.js';
 import { dispatch } from './dispatch.js';
@@ -28,12 +28,12 @@ export function full<D extends DType = 'f32'>(
 /** Overwrites every element, in place and off the tape. */
 export function fill(target: Tensor, value: number): void {
   const { dtype } = target;
-  if (dtype !== 'f32' && !Number.isInteger(value)) {
+  if (!isFloat(dtype) && !Number.isInteger(value)) {
     throw new AnnealError('E_ARGUMENT', `fill: expected an integer for ${dtype}, received ${value}`);
   }
   dispatch(
     fillParams,
-    { dtype: dtypeCodes[dtype], count: target.size, value, intValue: dtype === 'f32' ? 0 : value },
+    { dtype: dtypeCodes[dtype], count: target.size, value, intValue: isFloat(dtype) ? 0 : value },
     [],
     [target],
   );
@@ -56,8 +56,8 @@ export function onesLike<D extends DType>(x: Tensor<D>): Tensor<D> {
   return full(x.shape, 1, { dtype: x.dtype, device: x.device });
 }
 
-/** start, start + step, ... below stop, as f32 or i32. @throws E_ARGUMENT when step is 0 */
-export function arange<D extends 'f32' | 'i32' = 'f32'>(
+/** start, start + step, ... below stop, as f32, f16 or i32. @throws E_ARGUMENT when step is 0 */
+export function arange<D extends 'f32' | 'f16' | 'i32' = 'f32'>(
   start: number,
   stop: number,
   step = 1,

@@ -24,9 +24,13 @@ function backendFor(op: OpName, inputs: Operands, outputs: Operands): Backend {
   return backend;
 }
 
-/** Writes (handle, byteOffset, byteLength) of each tensor, from triple `first` on. @throws E_DEVICE, E_DISPOSED */
-function placeAll(op: OpName, backend: Backend, tensors: Operands, to: Float64Array, first: number): void {
+/**
+ * Writes (handle, byteOffset, byteLength) of each tensor, from triple `first` on, and gives the bits of those that are stored as
+ * f16. @throws E_DEVICE, E_DISPOSED
+ */
+function placeAll(op: OpName, backend: Backend, tensors: Operands, to: Float64Array, first: number): number {
   let at = 3 * first;
+  let half = 0;
   for (const tensor of tensors) {
     if (tensor === null || tensor === undefined) {
       to[at] = 0;
@@ -41,9 +45,11 @@ function placeAll(op: OpName, backend: Backend, tensors: Operands, to: Float64Ar
       to[at] = storage.handle;
       to[at + 1] = tensor.byteOffset;
       to[at + 2] = tensor.byteLength;
+      if (tensor.dtype === 'f16') half |= 1 << (at / 3);
     }
     at += 3;
   }
+  return half;
 }
 
 /**
@@ -71,18 +77,19 @@ export function dispatch<F extends Record<string, FieldSpec>>(
 ): void {
   const backend = backendFor(params.op, inputs, outputs);
   const { block } = backend;
-  placeAll(params.op, backend, inputs, block.operands, 0);
-  placeAll(params.op, backend, outputs, block.operands, inputs.length);
+  const half =
+    placeAll(params.op, backend, inputs, block.operands, 0) |
+    placeAll(params.op, backend, outputs, block.operands, inputs.length);
   params.write(typeof values === 'function' ? values() : values, block.params);
-  backend.run(params.id, inputs.length, outputs.length);
+  backend.run(params.id, inputs.length, outputs.length, half);
   recording.by?.enqueued(params, values, inputs, outputs);
   const tracker = tracking.by;
   if (tracker !== null) for (const output of outputs) if (output) tracker.name(output.id, params.op);
 }
 
-/** @throws E_DTYPE unless the tensor has one of the dtypes */
+/** @throws E_DTYPE unless the tensor has one of the dtypes; where f32 is one, it may be stored as f16 */
 export function expectDType(op: OpName | string, name: string, tensor: Tensor, ...dtypes: readonly DType[]): void {
-  if (!dtypes.includes(tensor.dtype)) {
+  if (!dtypes.includes(tensor.dtype === 'f16' ? 'f32' : tensor.dtype)) {
     throw new AnnealError(
       'E_DTYPE',
       `${op}: expected ${name} to be ${dtypes.join(' or ')}, received ${tensor.dtype} ${formatShape(tensor.shape)}`,

@@ -32,13 +32,13 @@ export class CallLog {
   }
 
   /** The call in the block, which was enqueued between the two times as record `sequence`. */
-  noteCall({ params, operands }: CallBlock, id: number, nIn: number, nOut: number, at: CallTimes): void {
+  noteCall({ params, operands }: CallBlock, { id, nIn, nOut, half }: CallHead, at: CallTimes): void {
     const op = opNames[id];
     if (op === undefined || this.#full()) return;
     const paramWords = registry[op].params.bytes / 4;
     let size = this.#head(op, id, nIn, params.u32, 0);
     for (let i = 0; i < nIn + nOut; i++)
-      this.#words[size++] = operands[3 * i] === 0 ? ABSENT : (operands[3 * i + 2] ?? 0);
+      this.#words[size++] = operands[3 * i] === 0 ? ABSENT : asF32(operands[3 * i + 2] ?? 0, (half >> i) & 1);
     this.#push(this.#signatureOf(op, size, paramWords), 0, at);
   }
 
@@ -50,8 +50,10 @@ export class CallLog {
       const paramWords = registry[op].params.bytes / 4;
       if (!this.#full()) {
         let size = this.#head(op, opNames.indexOf(op), inputs.length, words, from);
-        for (const operand of inputs) this.#words[size++] = operand?.bytes ?? ABSENT;
-        for (const operand of outputs) this.#words[size++] = operand?.bytes ?? ABSENT;
+        for (const operand of inputs)
+          this.#words[size++] = operand ? asF32(operand.bytes, Number(operand.half ?? false)) : ABSENT;
+        for (const operand of outputs)
+          this.#words[size++] = operand ? asF32(operand.bytes, Number(operand.half ?? false)) : ABSENT;
         this.#push(this.#signatureOf(op, size, paramWords), index, at);
       }
       from += 2 * Math.ceil(paramWords / 2);
@@ -109,6 +111,17 @@ export class CallLog {
     };
   }
 }
+
+/** What `Backend.run` is called with. */
+export interface CallHead {
+  readonly id: number;
+  readonly nIn: number;
+  readonly nOut: number;
+  readonly half: number;
+}
+
+/** The bytes of an operand as the op sees it, which is what costs are counted in. */
+const asF32 = (bytes: number, half: number): number => bytes * (1 + half);
 
 /** A record of the queue, and when JavaScript enqueued it: milliseconds. */
 export interface CallTimes {

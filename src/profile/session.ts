@@ -128,12 +128,12 @@ export class ProfileSession implements Tracer {
     const backend = this.#backend;
     const { run, planRun, write, read, readSync, sync } = this.#original;
     const origin = this.#origin;
-    backend.run = (id, nIn, nOut) => {
+    backend.run = (id, nIn, nOut, half = 0) => {
       const start = performance.now();
-      run(id, nIn, nOut);
+      run(id, nIn, nOut, half);
       const end = performance.now();
       const at = { sequence: backend.submitted(), start: start - origin, end: end - origin };
-      this.#calls.noteCall(backend.block, id, nIn, nOut, at);
+      this.#calls.noteCall(backend.block, { id, nIn, nOut, half }, at);
     };
     backend.planRun = (plan, bindings, params) => {
       const start = performance.now();

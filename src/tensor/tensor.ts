@@ -4,7 +4,7 @@ import type { Node } from '../autograd/tape.js';
 import type { Backend, DeviceName } from '../backend/backend.js';
 import { backendOf, defaultDevice } from '../backend/device.js';
 import { AnnealError } from '../errors.js';
-import { type DType, dtypeOf, type HostArray, hostArray, itemBytes, type TypedArrayOf } from './dtype.js';
+import { type DType, dtypeOf, type HostArray, hostArray, itemBytes, storedArray, type TypedArrayOf } from './dtype.js';
 import { recording } from './recorder.js';
 import { defineTensorTest, innermost, type Owner } from './scope.js';
 import { checkShape, formatShape, type Shape, sameShape, sizeOf } from './shape.js';
@@ -229,7 +229,7 @@ export class Tensor<D extends DType = DType> {
       throw new AnnealError('E_SHAPE', `write: expected ${this.size} values, received ${values.length}`);
     }
     const { backend, handle } = this.storage;
-    const host = toHostArray(this.dtype, values);
+    const host = storedArray(this.dtype, values);
     if (recording.by !== null) {
       const bytes = new Uint8Array(host.buffer, host.byteOffset, host.byteLength);
       recording.by.written(this.storage, this.byteOffset, bytes);
@@ -323,12 +323,6 @@ export function targetAt(place: Place, shape: Shape, device: DeviceName): Target
 /** Thrown at once, not by a promise that nobody may look at. */
 function refuseRead(method: string): void {
   recording.by?.refuse('reads no values', `one that calls ${method}(): return the tensor and read it outside`);
-}
-
-function toHostArray(dtype: DType, values: ArrayLike<number>): HostArray {
-  if (dtype === 'f32') return values instanceof Float32Array ? values : Float32Array.from(values);
-  if (dtype === 'i32') return values instanceof Int32Array ? values : Int32Array.from(values);
-  return values instanceof Uint8Array ? values : Uint8Array.from(values);
 }
 
 export type NestedArray = number | readonly NestedArray[];

@@ -9,6 +9,7 @@ import type { Module, Weights } from '../nn/module.js';
 import { create as createOptimizer, type Optimizer } from '../optim/optimizer.js';
 import type { OptimizerSpec } from '../optim/spec.js';
 import type { Num, Scalar } from '../scalar.js';
+import type { FloatDType } from '../tensor/dtype.js';
 import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Best, Callback, RunHandle } from './callbacks.js';
@@ -53,6 +54,11 @@ export interface FitOptions {
    * and a warning event says why. Default true.
    */
   readonly capture?: boolean;
+  /**
+   * How a training step stores the batch and with it all activations; sums, gradients, weights, their state and the loss are f32
+   * either way, so no loss scaling is needed. Of integers, such as ids, nothing is cast. Validation stores f32. Default 'f32'.
+   */
+  readonly precision?: FloatDType;
 }
 
 export interface FitResult {
@@ -103,6 +109,12 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
       throw new AnnealError(
         'E_ARGUMENT',
         `fit: expected epochs to be an integer of at least 0, received ${options.epochs}`,
+      );
+    }
+    if (!['f32', 'f16', undefined].includes(options.precision)) {
+      throw new AnnealError(
+        'E_ARGUMENT',
+        `fit: expected precision 'f32' or 'f16', received '${String(options.precision)}'`,
       );
     }
     this.#model = model;
@@ -271,11 +283,11 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
 
   /** One update of the model; the loss and metrics of the batch. */
   #update(inputs: StepInputs, { step }: { readonly step: Num }): Tensor<'f32'> {
-    const { data, seed = 0 } = this.#options;
+    const { data, seed = 0, precision } = this.#options;
     const { optimizer } = this;
     if (optimizer === null) throw new AnnealError('E_INTERNAL', 'fit: expected an optimizer');
     const { loss, results } = span('forward', () => {
-      const { x, y } = normalized(inputs, data.normalize);
+      const { x, y } = normalized(inputs, data.normalize, precision);
       const output = this.#model.forward(x, { training: true, seed, step });
       return measure(this.#objective, output, y);
     });

@@ -20,6 +20,8 @@ interface Slot {
   /** The slot whose buffer this operand shares, at a distance of `shift`; -1: none. */
   readonly alias: number;
   readonly absent: boolean;
+  /** Stored as f16, or said to be. */
+  readonly half: boolean;
   /** Contents, where they must make sense as a table: 32-bit integers. */
   readonly table?: readonly number[];
 }
@@ -71,6 +73,7 @@ function setup(info: OpInfo) {
       { weight: 1, arbitrary: fc.integer({ min: 0, max: 3 }) },
     ),
     absent: fc.oneof({ weight: 7, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
+    half: fc.oneof({ weight: 7, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
   });
   const random = fc.record({
     params: fc.array(word, { minLength: info.paramBytes / 4, maxLength: info.paramBytes / 4 }),
@@ -97,12 +100,14 @@ function setup(info: OpInfo) {
       const params = [...new Uint32Array(bytes.buffer)];
       if (!faithful.params) for (const [i, value] of changes) params[i] = value;
       const operand = (o: (typeof one.in)[number], i: number): Slot => {
-        const exact = { bytes: (o?.n ?? 0) * itemBytes[o?.dtype ?? 'f32'], shift: 0, alias: -1, absent: o === null };
+        const half = (slots[i]?.half ?? false) && o?.dtype === 'f32';
+        const size = half ? 2 : itemBytes[o?.dtype ?? 'f32'];
+        const exact = { bytes: (o?.n ?? 0) * size, shift: 0, alias: -1, absent: o === null, half };
         const table = o !== null && typeof o.fill === 'object' && o.dtype === 'i32' ? { table: o.fill } : {};
         const base = slots[i];
         if (faithful.operands || !base) return { ...exact, ...table };
         if (o === null) return { ...base, absent: !base.absent };
-        return { ...base, bytes: Math.max(0, o.n * itemBytes[o.dtype] + (steps[i] ?? 0)) };
+        return { ...base, bytes: Math.max(0, o.n * size + (steps[i] ?? 0)) };
       };
       return {
         params,
@@ -131,10 +136,12 @@ function contents(length: number, seed: number): Uint8Array {
 /** The promises of timed calls: each resolves, or rejects with a refusal. */
 const WILD = [Number.NaN, -1, 0.5, 2 ** 26, 2 ** 40, 2 ** 60, Number.POSITIVE_INFINITY];
 
+type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
+
 /** Whether the contract's check, by itself, lets a call through. It throws an AnnealError or nothing. */
-function checks(info: OpInfo, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): boolean {
+function checks(info: OpInfo, ...call: Tail<Parameters<typeof checkCall>>): boolean {
   try {
-    checkCall(info.id, params, operands, nIn, nOut);
+    checkCall(info.id, ...call);
     return true;
   } catch (error) {
     assert.ok(isRefusal(error), `${info.name}: expected an AnnealError, received ${String(error)}`);
@@ -145,7 +152,13 @@ function checks(info: OpInfo, params: Uint8Array, operands: Float64Array, nIn: n
 export const timed: Promise<unknown>[] = [];
 
 /** As `raw.run`, twice, on the addon's clock. */
-function timeTwice(op: number, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void {
+function timeTwice(...call: Parameters<typeof raw.run>): void {
+  const [op, params, operands, nIn, nOut, half = 0] = call;
+  // Only what is f32 is timed.
+  if (half !== 0) {
+    raw.run(...call);
+    return;
+  }
   timed.push(
     raw.time(op, params, operands, nIn, nOut, 2, 1, operands.length % 2 === 0 ? 0 : 1).catch((error: unknown) => {
       assert.ok(isRefusal(error), `time: expected an AnnealError, received ${String(error)}`);
@@ -197,11 +210,16 @@ export function opProperty(info: OpInfo): fc.IProperty<unknown> {
       const wild = elsewhere.map((value, i) =>
         mix(i, seed) % 5 === 0 ? (WILD[mix(i + 1, seed) % WILD.length] ?? 0) : value,
       );
-      checks(info, bytes, wild, inputs.length, outputs.length);
-      const checked = checks(info, bytes, elsewhere, inputs.length, outputs.length);
+      // Now and then of operands that are not there.
+      const half = slots.reduce(
+        (mask, slot, i) => (slot.half ? mask | (1 << i) : mask),
+        mix(3, seed) % 50 === 0 ? 2 ** 30 : 0,
+      );
+      checks(info, bytes, wild, inputs.length, outputs.length, half);
+      const checked = checks(info, bytes, elsewhere, inputs.length, outputs.length, half);
       try {
         const run = [raw.run, submitCall, timeTwice, planCall][Math.abs(seed % 4)] ?? raw.run;
-        run(info.id, bytes, operands, inputs.length, outputs.length);
+        run(info.id, bytes, operands, inputs.length, outputs.length, half);
         raw.wait();
         assert.ok(checked, `${info.name}: the check alone refused what ran`);
         accepted.set(info.name, (accepted.get(info.name) ?? 0) + 1);

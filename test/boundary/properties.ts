@@ -303,7 +303,15 @@ property(
   'plans of ops and operands that make no sense are refused when they are made or run',
   500,
   fc.property(
-    fc.array(fc.tuple(fc.integer({ min: 0, max: raw.ops().length }), fc.nat(3), fc.nat(2)), { maxLength: 4 }),
+    fc.array(
+      fc.tuple(
+        fc.integer({ min: 0, max: raw.ops().length }),
+        fc.nat(3),
+        fc.nat(2),
+        fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 2 ** 32 - 1 })),
+      ),
+      { maxLength: 4 },
+    ),
     fc.array(fc.tuple(fc.integer({ min: -1, max: 4 }), fc.nat(80), fc.nat(80)), { maxLength: 12 }),
     fc.oneof(oddNumber, fc.nat(4)),
     fc.array(fc.oneof(oddNumber, fc.nat(80)), { maxLength: 12 }),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { HostTensor } from '../../src/io/host_tensor.js';
 import { decodeNpy, decodeNpz, encodeNpy, encodeNpz, readNpy, readNpz, writeNpy, writeNpz } from '../../src/io/npy.js';
 import { f32, failure, i32, joined, temporaryFolder, u8 } from './host.js';
 
@@ -21,6 +22,21 @@ test("npy: NumPy's files", async () => {
   assert.deepEqual(await readNpy(fixture('u8_vector.npy')), u8([0, 127, 255]));
   assert.deepEqual(await readNpy(fixture('bool.npy')), u8([1, 0]));
   assert.deepEqual(await readNpy(fixture('empty.npy')), f32([], [0, 3]));
+});
+
+test('npy: float16 of either byte order and any order of elements, read as f32', () => {
+  const half: HostTensor = { data: Float32Array.of(1, -2, 0.5, 65504), shape: [2, 2], dtype: 'f16' };
+  const bytes = joined(encodeNpy(half));
+  assert.ok(Buffer.from(bytes).toString('latin1').includes("'descr': '<f2'"));
+  assert.deepEqual([...bytes.subarray(-8)], [0, 0x3c, 0, 0xc0, 0, 0x38, 0xff, 0x7b]);
+  assert.deepEqual(decodeNpy(bytes), half);
+  const changed = (from: string, to: string): Uint8Array =>
+    new Uint8Array(Buffer.from(Buffer.from(bytes).toString('latin1').replace(from, to), 'latin1'));
+  const columns = decodeNpy(changed('False, ', 'True,  '));
+  assert.deepEqual(columns, { ...half, data: Float32Array.of(1, 0.5, -2, 65504) });
+  const swapped = changed('<f2', '>f2');
+  swapped.set([0x3c, 0, 0xc0, 0, 0x38, 0, 0x7b, 0xff], swapped.length - 8);
+  assert.deepEqual(decodeNpy(swapped), half);
 });
 
 test('npy: 8-byte types only when asked', async () => {

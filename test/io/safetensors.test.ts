@@ -25,6 +25,21 @@ test('safetensors: bytes as the format says', () => {
   assert.deepEqual([...bytes.subarray(8 + length)], [0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0, 9]);
 });
 
+test('safetensors: f16 in two bytes an element, read as f32', () => {
+  const half: HostTensor = { data: Float32Array.of(1, 1 / 3, -70000), shape: [3], dtype: 'f16' };
+  const bytes = joined(encodeSafetensors({ bytes: u8([9]), half, wide: f32([1]) }));
+  const length = Number(new DataView(bytes.buffer).getBigUint64(0, true));
+  assert.deepEqual(JSON.parse(Buffer.from(bytes.subarray(8, 8 + length)).toString()), {
+    wide: { dtype: 'F32', shape: [1], data_offsets: [0, 4] },
+    half: { dtype: 'F16', shape: [3], data_offsets: [4, 10] },
+    bytes: { dtype: 'U8', shape: [1], data_offsets: [10, 11] },
+  });
+  assert.deepEqual([...bytes.subarray(12 + length, 18 + length)], [0, 0x3c, 0x55, 0x35, 0, 0xfc]);
+  const { tensors } = decodeSafetensors(bytes);
+  const rounded = Float32Array.of(1, 0.333251953125, Number.NEGATIVE_INFINITY);
+  assert.deepEqual(tensors.half, { data: rounded, shape: [3], dtype: 'f16' });
+});
+
 test('safetensors: reads a file whose data is not aligned', () => {
   const header =
     '{"a":{"dtype":"I32","shape":[],"data_offsets":[1,5]},"f":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}  ';
@@ -104,7 +119,7 @@ test('safetensors: refuses what the format forbids', () => {
   );
   assert.throws(
     () => decodeSafetensors(file(one('BF16', '[4]', '[0,8]'), eight)),
-    failure('E_DTYPE', /F32, I32 or U8, received BF16/),
+    failure('E_DTYPE', /F32, F16, I32 or U8, received BF16/),
   );
   const huge = new Uint8Array(16).fill(0xff);
   assert.throws(

@@ -37,31 +37,34 @@ export const callBlock = {
   operands: new Float64Array(raw.callBlock(), 272, 48),
 };
 
+/** What `raw.run` is called with. */
+type Call = Parameters<typeof raw.run>;
+
 /** As `raw.run`, by way of the call block. */
-export function submitCall(op: number, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void {
-  fillCallBlock(op, params, operands, nIn, nOut);
+export function submitCall(...call: Call): void {
+  fillCallBlock(...call);
   raw.submit();
 }
 
 /** Checks the call and does not run it. Handles are numbers in [1, 2^26) that tell buffers apart. */
-export function checkCall(op: number, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void {
-  fillCallBlock(op, params, operands, nIn, nOut);
+export function checkCall(...call: Call): void {
+  fillCallBlock(...call);
   raw.checkCall();
 }
 
-function fillCallBlock(op: number, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void {
-  callBlock.head.set([op, nIn, nOut]);
+function fillCallBlock(...[op, params, operands, nIn, nOut, half = 0]: Call): void {
+  callBlock.head.set([op, nIn, nOut, half]);
   callBlock.params.set(params.subarray(0, 256));
   callBlock.operands.set(operands.subarray(0, 48));
 }
 
 /** As `raw.run`, by way of a plan of that one op, run twice: each operand is a slot of its own. */
-export function planCall(op: number, params: Uint8Array, operands: Float64Array, nIn: number, nOut: number): void {
+export function planCall(...[op, params, operands, nIn, nOut, half = 0]: Call): void {
   const slots = operands.length / 3;
   const triples = Array.from({ length: slots }, (_, i) =>
     operands[3 * i] === 0 ? [-1, 0, 0] : [i, 0, operands[3 * i + 2] ?? 0],
   );
-  const plan = raw.planCreate(slots, Uint32Array.of(op, nIn, nOut), Float64Array.from(triples.flat()));
+  const plan = raw.planCreate(slots, Uint32Array.of(op, nIn, nOut, half), Float64Array.from(triples.flat()));
   try {
     const padded = new Uint8Array(Math.ceil(params.length / 8) * 8);
     padded.set(params);

@@ -47,6 +47,18 @@ export async function tensors(): Promise<void> {
   const ids = ops.zeros([2], { dtype: 'i32' });
   is<typeof ids, Tensor<'i32'>>();
 
+  const halves = floats.cast('f16');
+  is<typeof halves, Tensor<'f16'>>();
+  is<Awaited<ReturnType<typeof halves.data>>, Float32Array<ArrayBufferLike>>();
+  const activated = ops.gelu(halves);
+  is<typeof activated, Tensor<'f16'>>();
+  const total = ops.sum(halves);
+  is<typeof total, Tensor<'f32'>>();
+  const product = ops.matmul(halves, halves);
+  is<typeof product, Tensor<'f16' | 'f32'>>();
+  const pooled = ops.avgPool2d(floats, 2);
+  is<typeof pooled, Tensor<'f32'>>();
+
   using disposable = tensor([1]);
   disposable satisfies Disposable;
 

@@ -43,7 +43,9 @@ class Launcher {
 
 class Call {
  public:
-  Call(const OpCall& op, const Traits& traits, Launcher& launcher) : op_(op), traits_(traits), launcher_(launcher) {}
+  Call(const OpCall& op, const Traits& traits, Launcher& launcher) : op_(op), traits_(traits), launcher_(launcher) {
+    if (op.half != 0) raise(Code::device, "expected tensors stored as f32 on cuda, received f16");
+  }
 
   const Traits& traits() const { return traits_; }
   template <class P> const P& as() const { return op_.as<P>(); }

@@ -1,6 +1,6 @@
 // The WebGPU device. The contract's checks are the addon's, as on the CPU; what they let through is turned into dispatches.
 import { AnnealError } from '../../errors.js';
-import { type Backend, type OpName, opNames } from '../backend.js';
+import { type Backend, halfMask, type OpName, opNames } from '../backend.js';
 import type { OpenedAdapter } from './adapter.js';
 import { Buffers, type Held } from './buffers.js';
 import { Calls, type Kernels, type Place, type Prepared } from './calls.js';
@@ -63,6 +63,10 @@ export function createWebGpuBackend(
       );
   }
 
+  const refuseHalf = (op: string): never => {
+    throw new AnnealError('E_DEVICE', `${op}: expected tensors stored as f32 on webgpu, received f16`);
+  };
+
   const readSync = (): never => {
     throw new AnnealError(
       'E_DEVICE',
@@ -105,8 +109,9 @@ export function createWebGpuBackend(
       return words.slice(byteOffset - from, byteOffset - from + byteLength);
     },
     readSync,
-    run(id, nIn, nOut) {
+    run(id, nIn, nOut, half = 0) {
       const op = opNames[id];
+      if (half !== 0) refuseHalf(String(op));
       if (op === undefined) throw new AnnealError('E_ARGUMENT', `run: expected the id of an op, received ${id}`);
       const places = placesOf(op, block.operands, nIn + nOut);
       const params = block.bytes.slice(0, calls.kernelOf(op).struct.bytes);
@@ -115,7 +120,10 @@ export function createWebGpuBackend(
       enqueue(id, prepared);
       calls.release(prepared);
     },
-    planCreate: (slots, ops) => plans.create(slots, ops),
+    planCreate(slots, ops) {
+      for (const { op, inputs, outputs } of ops) if (halfMask([...inputs, ...outputs]) !== 0) refuseHalf(op);
+      return plans.create(slots, ops);
+    },
     planRun(id, bindings, params) {
       const ops = plans.replay(id, bindings, params);
       queue.submitted++;

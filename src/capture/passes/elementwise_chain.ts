@@ -4,7 +4,7 @@
 //   binary mul(a, b) -> t;  binary add(t, c) -> u;  unary relu(u) -> y     becomes  elementwise_chain(a, b, c) -> y
 //
 // for chains and trees of f32 ops over the same number of items, where each operand has that many or one. A result that
-// somebody else reads too is stored as it was. The functions and their order stay, so bits do not change. It spares a write
+// somebody else reads too is stored as it was; one that is stored as f16 is rounded, so no step may read it. The functions and their order stay, so bits do not change. It spares a write
 // and a read of each result that stays inside, and a read of one that does not.
 //
 // relu(a b + c) of 8 Mi items: op by op 3.23 ms, captured 3.01, as a chain 1.86 (PyTorch 1.13 in place 3.31); of 64 Ki: 24.5, 18.6
@@ -19,8 +19,9 @@ import {
   chainOperand,
   elementwiseChainParams,
 } from '../../ops/elementwise_chain/elementwise_chain.js';
+import { isFloat } from '../../tensor/dtype.js';
 import type { Memory, RecordedOp, RecordedOperand } from '../recording.js';
-import { Graph, paramsOf, sameOperand } from './graph.js';
+import { Graph, itemsOf, paramsOf, sameOperand } from './graph.js';
 
 /** A function of the ops that may become a step. */
 interface Step {
@@ -58,17 +59,17 @@ function isFlat(
     still &&= strides[d] === 0;
     dense *= dim;
   }
-  return (inOrder && operand.bytes === 4 * count) || (still && operand.bytes === 4);
+  return (inOrder && itemsOf(operand) === count) || (still && itemsOf(operand) === 1);
 }
 
 function stepOf(op: RecordedOp, at: number): Step | null {
   const [out] = op.outputs;
   // Truth values are i32.
-  if (op.live !== null || out?.dtype !== 'f32') return null;
+  if (op.live !== null || !out || !isFloat(out.dtype)) return null;
   if (op.op === 'unary') {
     const { code, dtype, count, alpha, beta } = paramsOf(op, unaryParams);
     const [x] = op.inputs;
-    if (dtype !== 0 || count === 0 || x?.bytes !== 4 * count || out.bytes !== 4 * count) return null;
+    if (dtype !== 0 || count === 0 || !x || itemsOf(x) !== count || itemsOf(out) !== count) return null;
     return { at, op, count, code, name: unaryCodes[code] ?? '', operands: [x], out, scalar: 0, alpha, beta };
   }
   if (op.op !== 'binary') return null;
@@ -77,7 +78,7 @@ function stepOf(op: RecordedOp, at: number): Step | null {
   const count = dims?.reduce((a, b) => a * b, 1) ?? 0;
   const code = BINARY_STEP + rest.code;
   const [a = null, b = null] = op.inputs;
-  if (dtype !== 0 || count === 0 || out.bytes !== 4 * count) return null;
+  if (dtype !== 0 || count === 0 || itemsOf(out) !== count) return null;
   if (!dims || !strideA || !strideB) return null;
   if (!isFlat(a, count, dims, strideA) || !isFlat(b, count, dims, strideB)) return null;
   return { at, op, count, code, name: binaryCodes[rest.code] ?? '', operands: [a, b], out, scalar, alpha, beta };
@@ -130,7 +131,7 @@ function chainOf(graph: Graph, group: readonly Step[]): Chain | null {
       // The last member before that wrote there, if it wrote just this.
       const writer = group.findLastIndex(({ out }, t) => t < s && overlap(out, operand));
       if (writer >= 0) {
-        if (!sameOperand(group[writer]?.out, operand)) return null;
+        if (operand.dtype === 'f16' || !sameOperand(group[writer]?.out, operand)) return null;
         readInside.add(writer);
         return { step: writer };
       }
@@ -157,7 +158,7 @@ function chainOf(graph: Graph, group: readonly Step[]): Chain | null {
       inputs.every(
         (input, i) =>
           !overlap(out, input) ||
-          (sameOperand(out, input) && input.bytes === 4 * count && (lastRead[i] ?? 0) <= storedAt),
+          (sameOperand(out, input) && itemsOf(input) === count && (lastRead[i] ?? 0) <= storedAt),
       )
     );
   });
@@ -168,7 +169,7 @@ function chainOf(graph: Graph, group: readonly Step[]): Chain | null {
   const params = elementwiseChainParams.encode({
     count,
     steps: group.length,
-    single: inputs.reduce((bits, { bytes }, i) => bits | (bytes === 4 && count !== 1 ? 1 << i : 0), 0),
+    single: inputs.reduce((bits, input, i) => bits | (itemsOf(input) === 1 && count !== 1 ? 1 << i : 0), 0),
     code: group.map(({ code }) => code),
     a: named.map(([a]) => words(a)),
     b: named.map(([, b]) => words(b)),

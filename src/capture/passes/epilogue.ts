@@ -3,7 +3,7 @@
 //   sgemm | conv2d | depthwise_conv2d -> t;  [binary add(t, bias) -> u;]  unary relu | sigmoid | tanh (t or u) -> y
 //   becomes  sgemm | conv2d | depthwise_conv2d (bias, activation) -> y
 //
-// where nobody else reads t or u. The kernels add the bias after the whole sum and apply the same function to the same
+// where nobody else reads t or u, and neither is rounded to f16. The kernels add the bias after the whole sum and apply the same function to the same
 // number, so bits do not change. It spares a read and a write of the result for each op that goes. Measured with the
 // benchmark's CNN (batch 128, activations as layers of their own; 2-core AMD EPYC, 2026-11-25): three ops of 27 go, within the
 // noise of 27 ms; its products are far longer than what follows them.
@@ -13,7 +13,7 @@ import { depthwiseConv2dParams } from '../../ops/depthwise_conv2d/depthwise_conv
 import { binaryCode, binaryParams, unaryCode, unaryParams } from '../../ops/elementwise/params.js';
 import { sgemmParams } from '../../ops/sgemm/sgemm.js';
 import type { RecordedOp } from '../recording.js';
-import { changed, type Graph, namesOf, paramsOf, sameOperand } from './graph.js';
+import { changed, type Graph, itemsOf, namesOf, paramsOf, sameOperand } from './graph.js';
 
 const activations = new Map<number, FusedActivation>(
   (['relu', 'sigmoid', 'tanh'] as const).map((name) => [unaryCode.get(name) ?? -1, name]),
@@ -43,10 +43,11 @@ function addsBias(add: RecordedOp, product: RecordedOp, columns: number): boolea
   const { code, dtype, rank, dims, strideA, strideB } = paramsOf(add, binaryParams);
   const [out] = product.outputs;
   if (code !== binaryCode.get('add') || dtype !== 0 || rank !== 2 || dims[1] !== columns || !out) return false;
-  const bias = add.inputs[1];
+  const bias = add.inputs[1] ?? null;
   return (
+    bias !== null &&
     sameOperand(add.inputs[0], out) &&
-    bias?.bytes === 4 * columns &&
+    itemsOf(bias) === columns &&
     [strideA[0], strideA[1], strideB[0], strideB[1]].join() === `${columns},1,0,1`
   );
 }
@@ -61,7 +62,8 @@ export function fuseEpilogues(graph: Graph): readonly RecordedOp[] {
     let last = at;
     /** Takes over the op that alone reads the result, if nothing it reads or writes is in use in between. */
     const next = (): RecordedOp | null => {
-      const reader = graph.onlyReader(now.outputs[0]);
+      const [result] = now.outputs;
+      const reader = result?.dtype === 'f16' ? null : graph.onlyReader(result);
       return reader === null ? null : (ops[reader] ?? null);
     };
     const take = (op: RecordedOp, params: Readonly<Record<string, number>>, inputs: RecordedOp['inputs']): void => {

@@ -1,5 +1,6 @@
 // What passes ask of a list of ops: who reads and writes a piece of memory, and which values nobody else sees.
 import type { DecodedValues, FieldSpec, ParamStruct } from '../../backend/params.js';
+import { itemBytes } from '../../tensor/dtype.js';
 import type { AnyValues } from '../../tensor/recorder.js';
 import type { Memory, RecordedOp, RecordedOperand } from '../recording.js';
 
@@ -7,6 +8,9 @@ import type { Memory, RecordedOp, RecordedOperand } from '../recording.js';
 export function sameOperand(a: RecordedOperand | null | undefined, b: RecordedOperand | null | undefined): boolean {
   return !!a && !!b && a.storage === b.storage && a.byteOffset === b.byteOffset && a.bytes === b.bytes;
 }
+
+/** Elements of an operand. */
+export const itemsOf = ({ bytes, dtype }: RecordedOperand): number => bytes / itemBytes(dtype);
 
 /** The parameters of an op by name. */
 export function paramsOf<F extends Record<string, FieldSpec>>(

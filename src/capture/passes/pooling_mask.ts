@@ -9,7 +9,7 @@
 // arena 35.3 -> 19.3 MB, since y need not live until then.
 import { binaryCode, binaryParams } from '../../ops/elementwise/params.js';
 import { type RecordedOp, type RecordedOperand, Scratch } from '../recording.js';
-import { changed, type Graph, namesOf, paramsOf, sameOperand } from './graph.js';
+import { changed, type Graph, itemsOf, namesOf, paramsOf, sameOperand } from './graph.js';
 
 const isReluGrad = (op: RecordedOp | undefined): op is RecordedOp =>
   op?.op === 'binary' && op.live === null && paramsOf(op, binaryParams).code === binaryCode.get('relu_grad');
@@ -28,7 +28,8 @@ export function maskBeforePooling(graph: Graph): readonly RecordedOp[] {
     const pool = poolAt === undefined ? undefined : graph.ops[poolAt];
     const p = pool?.outputs[0];
     if (!y || !dx || !p || poolAt === undefined || !sameOperand(dy, backward.outputs[0])) return;
-    if (!sameOperand(pool?.outputs[1], argmax) || !sameOperand(pool?.inputs[0], y) || y.bytes !== dx.bytes) return;
+    if (!sameOperand(pool?.outputs[1], argmax) || !sameOperand(pool?.inputs[0], y) || itemsOf(y) !== itemsOf(dx))
+      return;
     const still =
       graph.unchanged(y.storage, poolAt + 1, maskAt) &&
       graph.unchanged(p.storage, poolAt + 1, at) &&
@@ -37,7 +38,7 @@ export function maskBeforePooling(graph: Graph): readonly RecordedOp[] {
     const early = [...graph.reads(dx.storage), ...graph.writes(dx.storage)].some((i) => i > at && i < maskAt);
     if (!still || early) return;
     const t: RecordedOperand = { ...dp, storage: new Scratch(dp.bytes), byteOffset: 0 };
-    const count = dp.bytes / 4;
+    const count = itemsOf(dp);
     const row = (value: number): number[] => [value, 0, 0, 0, 0, 0];
     const params = { rank: 1, dims: row(count), strideA: row(1), strideB: row(1) };
     replaced.set(at, [

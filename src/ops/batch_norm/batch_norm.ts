@@ -2,6 +2,7 @@
 import { gradEnabled, recomputing, record } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
+import { type DType, type StoredLike, storedLike } from '../../tensor/dtype.js';
 import { formatShape, sameShape, sizeOf } from '../../tensor/shape.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
 import { dispatch, expectDType } from '../dispatch.js';
@@ -38,7 +39,7 @@ export interface BatchNormOptions {
  * (biased for a single row). Else mean and var are the running ones. Ioffe and Szegedy 2015, arXiv:1502.03167.
  * @throws E_SHAPE, E_DTYPE, E_RANGE for epsilon or momentum, E_ARGUMENT without running statistics outside training
  */
-export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor<'f32'> {
+export function batchNorm<D extends DType>(x: Tensor<D>, options: BatchNormOptions): Tensor<StoredLike<D>> {
   const op = 'batchNorm';
   const { training, gamma = null, beta = null, runningMean = null, runningVar = null } = options;
   const { momentum = 0.1, epsilon = 1e-5 } = options;
@@ -65,7 +66,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor<'f32'> {
   }
   const rows = sizeOf(x.shape.slice(0, -1));
   const inputs = [x, gamma, beta];
-  const y = empty(x.shape, 'f32', x.device);
+  const y = empty(x.shape, storedLike(x), x.device);
   const onTape = gradEnabled() && inputs.some((input) => input?.requiresGrad);
   const mean = onTape ? empty([channels], 'f32', x.device) : null;
   const rstd = onTape ? empty([channels], 'f32', x.device) : null;

@@ -2,6 +2,7 @@
 import { record } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
+import { type DType, type StoredLike, storedLike } from '../../tensor/dtype.js';
 import { formatShape, type Shape, sameShape } from '../../tensor/shape.js';
 import { changing, empty, emptyAt, type Place, type Tensor } from '../../tensor/tensor.js';
 import { activationCode, type FusedActivation } from '../activation.js';
@@ -49,11 +50,11 @@ export interface Conv2dOptions extends WindowOptions {
 }
 
 /**
- * y = activation(conv(x, w) + bias): x [N,H,W,C], w [KH,KW,C/groups,OC], y [N,OH,OW,OC]. With one channel in a group this
+ * y = activation(conv(x, w) + bias): x [N,H,W,C], w [KH,KW,C/groups,OC], y [N,OH,OW,OC], stored as x is. With one channel in a group this
  * is a depthwise convolution and runs as one.
  * @throws E_SHAPE, E_DTYPE, E_ARGUMENT
  */
-export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}): Tensor<'f32'> {
+export function conv2d<D extends DType>(x: Tensor<D>, w: Tensor, options: Conv2dOptions = {}): Tensor<StoredLike<D>> {
   const { bias = null, activation = 'none', groups = 1 } = options;
   expectDType('conv2d', 'x', x, 'f32');
   expectDType('conv2d', 'w', w, 'f32');
@@ -83,7 +84,7 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}): Tenso
   const window = windowOf('conv2d', [height, width], [kernelH, kernelW], options);
   if (groups > 1 && channels === 1) return depthwiseConv2d(x, reshape(w, [kernelH, kernelW, c, oc / c]), options);
   const geometry = { ...window, n, h: height, w: width, c, oc, groups };
-  const y = empty([n, geometry.oh, geometry.ow, oc], 'f32', x.device);
+  const y = empty([n, geometry.oh, geometry.ow, oc], storedLike(x), x.device);
   dispatch(conv2dParams, { ...geometry, activation: code }, [x, w, bias], [y]);
   // The gradient of an activation follows from y.
   const saved = activation === 'none' ? [x, w] : [x, w, y];

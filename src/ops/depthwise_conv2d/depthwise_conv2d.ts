@@ -2,6 +2,7 @@
 import { record } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
+import { type DType, type StoredLike, storedLike } from '../../tensor/dtype.js';
 import { formatShape, sameShape } from '../../tensor/shape.js';
 import { empty, emptyAt, type Place, type Tensor } from '../../tensor/tensor.js';
 import { activationCode, type FusedActivation } from '../activation.js';
@@ -44,10 +45,14 @@ export interface DepthwiseConv2dOptions extends WindowOptions {
 
 /**
  * Each channel with M filters of its own: x [N,H,W,C], w [KH,KW,C,M], y [N,OH,OW,C*M], output channel c*M + j from
- * filter j of channel c. y = activation(conv(x, w) + bias).
+ * filter j of channel c. y = activation(conv(x, w) + bias), stored as x is.
  * @throws E_SHAPE, E_DTYPE, E_ARGUMENT
  */
-export function depthwiseConv2d(x: Tensor, w: Tensor, options: DepthwiseConv2dOptions = {}): Tensor<'f32'> {
+export function depthwiseConv2d<D extends DType>(
+  x: Tensor<D>,
+  w: Tensor,
+  options: DepthwiseConv2dOptions = {},
+): Tensor<StoredLike<D>> {
   const op = 'depthwiseConv2d';
   const { bias = null, activation = 'none' } = options;
   expectDType(op, 'x', x, 'f32');
@@ -71,7 +76,7 @@ export function depthwiseConv2d(x: Tensor, w: Tensor, options: DepthwiseConv2dOp
   const code = activationCode(op, activation);
   const window = windowOf(op, [height, width], [kernelH, kernelW], options);
   const geometry = { ...window, n, h: height, w: width, c, m };
-  const y = empty([n, geometry.oh, geometry.ow, c * m], 'f32', x.device);
+  const y = empty([n, geometry.oh, geometry.ow, c * m], storedLike(x), x.device);
   dispatch(depthwiseConv2dParams, { ...geometry, activation: code }, [x, w, bias], [y]);
   // The gradient of an activation follows from y.
   const saved = activation === 'none' ? [x, w] : [x, w, y];

@@ -2,13 +2,13 @@
 import { type Backward, gradEnabled, named, record, records } from '../../autograd/tape.js';
 import { AnnealError } from '../../errors.js';
 import { isNum, type Num, Scalar } from '../../scalar.js';
-import { dtypeCodes } from '../../tensor/dtype.js';
+import { dtypeCodes, isFloat } from '../../tensor/dtype.js';
 import { broadcastShapes, formatShape, type Shape, sameShape } from '../../tensor/shape.js';
 import { empty, type Place, type Tensor } from '../../tensor/tensor.js';
 import { dispatch } from '../dispatch.js';
 import { sumTo } from '../reduce/sum_to.js';
 import { reshape } from '../reshape.js';
-import { cast } from './cast.js';
+import { cast, widened } from './cast.js';
 import { type BinaryRule, binaryGrads } from './elementwise.grad.js';
 import { type BinaryName, binaryCode, binaryParams, pairLoops } from './params.js';
 import { powScalar, type UnaryConstants } from './unary.js';
@@ -19,8 +19,14 @@ export type Operand = Tensor | Num;
 
 const scalarShape: Shape = [];
 
-/** f32 when either is f32 or a fraction; i32 when all are integers. @throws E_DTYPE on u8 */
-function commonDType(op: string, operands: readonly Operand[]): 'f32' | 'i32' {
+/** What elementwise functions of two operands give. */
+type Numeric = 'f32' | 'f16' | 'i32';
+
+/**
+ * f32 when a tensor is f32; else f16 when one is, whatever numbers and integers there are; else f32 with a fraction, and i32 when
+ * all are integers. @throws E_DTYPE on u8
+ */
+function commonDType(op: string, operands: readonly Operand[]): Numeric {
   for (const operand of operands) {
     if (!isNum(operand) && operand.dtype === 'u8') {
       throw new AnnealError(
@@ -29,17 +35,21 @@ function commonDType(op: string, operands: readonly Operand[]): 'f32' | 'i32' {
       );
     }
   }
+  const holds = (dtype: Numeric): boolean => operands.some((operand) => !isNum(operand) && operand.dtype === dtype);
+  if (holds('f32')) return 'f32';
+  if (holds('f16')) return 'f16';
   const isInteger = (operand: Operand): boolean =>
     isNum(operand) ? Number.isInteger(operand) : operand.dtype === 'i32';
   return operands.every(isInteger) ? 'i32' : 'f32';
 }
 
-/** Brings tensors to the common dtype of all operands. */
-export function promote(op: string, ...operands: readonly Operand[]): { dtype: 'f32' | 'i32'; operands: Operand[] } {
+/** The common dtype of all operands, and the tensors in what an op of it takes: f16 beside f32 as it is. */
+export function promote(op: string, ...operands: readonly Operand[]): { dtype: Numeric; operands: Operand[] } {
   const dtype = commonDType(op, operands);
+  const taken = (operand: Operand): boolean => isNum(operand) || dtype === 'i32' || operand.dtype !== 'i32';
   return {
     dtype,
-    operands: operands.map((operand) => (isNum(operand) || operand.dtype === dtype ? operand : cast(operand, dtype))),
+    operands: operands.map((operand) => (isNum(operand) || taken(operand) ? operand : cast(operand, 'f32'))),
   };
 }
 
@@ -54,7 +64,7 @@ export function shapeOf(operand: Operand): Shape {
 
 function run(
   name: BinaryName,
-  dtype: 'f32' | 'i32',
+  dtype: Numeric,
   a: Operand,
   b: Operand,
   out: Tensor,
@@ -85,7 +95,8 @@ function backwardOf(rule: BinaryRule, a: Operand, b: Operand, out: Tensor, const
   const { alpha = 0, beta = 0 } = constants;
   const gradient = (side: 'a' | 'b', dy: Tensor, place: Place): Tensor | null => {
     const operand = side === 'a' ? a : b;
-    const g = rule[side]?.(dy, a, b, out, { alpha, beta }) ?? null;
+    const seen = (value: Operand): Operand => (rule.fused || isNum(value) ? value : widened(value));
+    const g = rule[side]?.(dy, seen(a), seen(b), rule.fused ? out : widened(out), { alpha, beta }) ?? null;
     return g === null || isNum(operand) ? null : sumTo(g, operand.shape, place);
   };
   return (dy, needs, places) => [
@@ -96,7 +107,7 @@ function backwardOf(rule: BinaryRule, a: Operand, b: Operand, out: Tensor, const
 
 const noConstants: UnaryConstants = {};
 
-function binary(name: BinaryName, left: Operand, right: Operand, constants?: UnaryConstants): Tensor<'f32' | 'i32'>;
+function binary(name: BinaryName, left: Operand, right: Operand, constants?: UnaryConstants): Tensor<Numeric>;
 function binary(
   name: BinaryName,
   left: Operand,
@@ -110,13 +121,13 @@ function binary(
   right: Operand,
   constants: UnaryConstants = noConstants,
   result?: 'i32',
-): Tensor<'f32' | 'i32'> {
+): Tensor<Numeric> {
   const some = isNum(left) ? right : left;
   if (isNum(some)) {
     throw new AnnealError('E_ARGUMENT', `${name}: expected at least one tensor, received two numbers`);
   }
   // On the path of every call: nothing is made that is not needed.
-  let dtype: 'f32' | 'i32' = 'f32';
+  let dtype: Numeric = 'f32';
   let a = left;
   let b = right;
   if (!mayBeFloat(a) || !mayBeFloat(b)) {
@@ -137,7 +148,7 @@ function binary(
   return record(name, out, inputs, backward, { saved });
 }
 
-function define(name: BinaryName): (a: Operand, b: Operand) => Tensor<'f32' | 'i32'> {
+function define(name: BinaryName): (a: Operand, b: Operand) => Tensor<Numeric> {
   return (a, b) => binary(name, a, b);
 }
 
@@ -158,8 +169,8 @@ export const div = define('div');
 const powBinary = define('pow');
 
 /** a^b. */
-export function pow(a: Operand, b: Operand): Tensor<'f32' | 'i32'> {
-  if (!isNum(a) && a.dtype === 'f32' && typeof b === 'number') return powScalar(a, b);
+export function pow(a: Operand, b: Operand): Tensor<Numeric> {
+  if (!isNum(a) && isFloat(a.dtype) && typeof b === 'number') return powScalar(a, b);
   // The rule takes the base's logarithm.
   const base = a instanceof Scalar && !isNum(b) ? where(equal(b, b), a, a) : a;
   return powBinary(base, b);

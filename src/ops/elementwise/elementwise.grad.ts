@@ -49,6 +49,8 @@ import { where } from './where.js';
 interface UnaryRule {
   /** What the rule reads besides dy. */
   readonly saves: 'x' | 'y' | 'none';
+  /** Gives it to one kernel as it is; else what is stored as f16 is widened first, so that nothing on the way is rounded. */
+  readonly fused: boolean;
   backward(dy: Tensor, x: Tensor, y: Tensor, constants: Required<UnaryConstants>): Tensor;
 }
 
@@ -57,14 +59,24 @@ const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 const GELU_CUBIC = 0.044715;
 const INVERSE_SQRT_2PI = 1 / Math.sqrt(2 * Math.PI);
 
-const fromX = (backward: UnaryRule['backward']): UnaryRule => ({ saves: 'x', backward });
-const fromY = (backward: UnaryRule['backward']): UnaryRule => ({ saves: 'y', backward });
-const linear = (backward: UnaryRule['backward']): UnaryRule => ({ saves: 'none', backward });
+const fromX = (backward: UnaryRule['backward']): UnaryRule => ({ saves: 'x', fused: false, backward });
+const fromY = (backward: UnaryRule['backward']): UnaryRule => ({ saves: 'y', fused: false, backward });
+const linear = (backward: UnaryRule['backward']): UnaryRule => ({ saves: 'none', fused: true, backward });
+const fusedX = (name: BinaryName): UnaryRule => ({
+  saves: 'x',
+  fused: true,
+  backward: (dy, x, _y, constants) => overGradient(name, x, dy, constants),
+});
+const fusedY = (name: BinaryName): UnaryRule => ({
+  saves: 'y',
+  fused: true,
+  backward: (dy, _x, y) => overGradient(name, y, dy),
+});
 
 /** dx from dy. A function without an entry has no gradient: it is constant almost everywhere, or a truth value. */
 export const unaryGrads: Partial<Record<UnaryName, UnaryRule>> = {
   neg: linear((dy) => neg(dy)),
-  abs: fromX((dy, x) => overGradient('abs_grad', x, dy)),
+  abs: fusedX('abs_grad'),
   square: fromX((dy, x) => mul(dy, affine(x, 2))),
   sqrt: fromY((dy, _x, y) => mul(dy, affine(reciprocal(y), 0.5))),
   rsqrt: fromY((dy, _x, y) => mul(dy, affine(powScalar(y, 3), -0.5))),
@@ -75,16 +87,16 @@ export const unaryGrads: Partial<Record<UnaryName, UnaryRule>> = {
   log1p: fromX((dy, x) => div(dy, affine(x, 1, 1))),
   sin: fromX((dy, x) => mul(dy, cos(x))),
   cos: fromX((dy, x) => mul(dy, neg(sin(x)))),
-  tanh: fromY((dy, _x, y) => overGradient('tanh_grad', y, dy)),
-  sigmoid: fromY((dy, _x, y) => overGradient('sigmoid_grad', y, dy)),
-  relu: fromY((dy, _x, y) => overGradient('relu_grad', y, dy)),
-  leaky_relu: fromX((dy, x, _y, { alpha }) => overGradient('leaky_relu_grad', x, dy, { alpha })),
-  elu: fromX((dy, x, _y, { alpha }) => overGradient('elu_grad', x, dy, { alpha })),
-  gelu: fromX((dy, x) => overGradient('gelu_grad', x, dy)),
-  gelu_tanh: fromX((dy, x) => overGradient('gelu_tanh_grad', x, dy)),
-  silu: fromX((dy, x) => overGradient('silu_grad', x, dy)),
-  softplus: fromX((dy, x) => overGradient('softplus_grad', x, dy)),
-  clip: fromX((dy, x, _y, constants) => overGradient('clip_grad', x, dy, constants)),
+  tanh: fusedY('tanh_grad'),
+  sigmoid: fusedY('sigmoid_grad'),
+  relu: fusedY('relu_grad'),
+  leaky_relu: fusedX('leaky_relu_grad'),
+  elu: fusedX('elu_grad'),
+  gelu: fusedX('gelu_grad'),
+  gelu_tanh: fusedX('gelu_tanh_grad'),
+  silu: fusedX('silu_grad'),
+  softplus: fusedX('softplus_grad'),
+  clip: fusedX('clip_grad'),
   pow_scalar: fromX((dy, x, _y, { alpha }) => mul(dy, affine(powScalar(x, alpha - 1), alpha))),
   affine: linear((dy, _x, _y, { alpha }) => affine(dy, alpha)),
   erf: fromX((dy, x) => mul(dy, affine(exp(neg(square(x))), TWO_OVER_SQRT_PI))),
@@ -99,6 +111,8 @@ export interface BinaryRule {
   readonly b: BinarySide | null;
   /** What the rule reads besides dy. Default: both operands and the result. */
   readonly saves?: 'none' | 'inputs';
+  /** As that of a unary rule. */
+  readonly fused?: boolean;
 }
 
 /** 1 where the comparison holds, half where both are equal: ties share the gradient. */
@@ -123,9 +137,9 @@ function helper(
 }
 
 export const binaryGrads: Partial<Record<BinaryName, BinaryRule>> = {
-  add: { a: (dy) => dy, b: (dy) => dy, saves: 'none' },
-  sub: { a: (dy) => dy, b: (dy) => neg(dy), saves: 'none' },
-  mul: { a: (dy, _a, b) => mul(dy, b), b: (dy, a) => mul(dy, a), saves: 'inputs' },
+  add: { a: (dy) => dy, b: (dy) => dy, saves: 'none', fused: true },
+  sub: { a: (dy) => dy, b: (dy) => neg(dy), saves: 'none', fused: true },
+  mul: { a: (dy, _a, b) => mul(dy, b), b: (dy, a) => mul(dy, a), saves: 'inputs', fused: true },
   div: { a: (dy, _a, b) => div(dy, b), b: (dy, _a, b, out) => neg(mul(dy, div(out, b))) },
   pow: {
     a: (dy, a, b) => mul(dy, mul(b, pow(a, sub(b, 1)))),
@@ -138,10 +152,12 @@ export const binaryGrads: Partial<Record<BinaryName, BinaryRule>> = {
   maximum: {
     a: (dy, a, b) => mul(dy, share(greater(a, b), equal(a, b))),
     b: (dy, a, b) => mul(dy, share(greater(b, a), equal(a, b))),
+    fused: true,
   },
   minimum: {
     a: (dy, a, b) => mul(dy, share(greater(b, a), equal(a, b))),
     b: (dy, a, b) => mul(dy, share(greater(a, b), equal(a, b))),
+    fused: true,
   },
   squared_difference: {
     a: (dy, a, b) => mul(dy, affine(sub(a, b), 2)),

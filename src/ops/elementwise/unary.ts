@@ -1,9 +1,10 @@
 // Elementwise functions of one tensor.
 import { named, record, records } from '../../autograd/tape.js';
 import { AnnealError } from '../../errors.js';
-import { type DType, dtypeCodes } from '../../tensor/dtype.js';
+import { type DType, dtypeCodes, type StoredLike, storedLike } from '../../tensor/dtype.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
 import { dispatch, expectDType } from '../dispatch.js';
+import { widened } from './cast.js';
 import { unaryGrads } from './elementwise.grad.js';
 import { type UnaryName, unaryCode, unaryParams } from './params.js';
 
@@ -33,16 +34,20 @@ function unary<D extends DType>(name: UnaryName, x: Tensor, dtype: D, constants:
   );
   const rule = unaryGrads[name];
   if (rule === undefined || !records([x])) return named(name, out);
-  return record(name, out, [x], (dy) => [rule.backward(dy, x, out, { alpha, beta })], {
+  const seen = rule.fused ? (t: Tensor) => t : widened;
+  return record(name, out, [x], (dy) => [rule.backward(dy, seen(x), seen(out), { alpha, beta })], {
     saved: rule.saves === 'x' ? [x] : rule.saves === 'y' ? [out] : [],
   });
 }
 
 /** A function of f32. */
-function real(name: UnaryName, constants: UnaryConstants = {}): (x: Tensor) => Tensor<'f32'> {
+function real(
+  name: UnaryName,
+  constants: UnaryConstants = {},
+): <D extends DType>(x: Tensor<D>) => Tensor<StoredLike<D>> {
   return (x) => {
     expectDType(name, 'x', x, 'f32');
-    return unary(name, x, 'f32', constants);
+    return unary(name, x, storedLike(x), constants);
   };
 }
 
@@ -118,12 +123,12 @@ export const isFinite = truth('is_finite', 'f32');
 export const erf = real('erf');
 
 /** x > 0 ? x : alpha x. */
-export function leakyRelu(x: Tensor, alpha = 0.01): Tensor<'f32'> {
+export function leakyRelu<D extends DType>(x: Tensor<D>, alpha = 0.01): Tensor<StoredLike<D>> {
   return real('leaky_relu', { alpha })(x);
 }
 
 /** x > 0 ? x : alpha (e^x - 1). */
-export function elu(x: Tensor, alpha = 1): Tensor<'f32'> {
+export function elu<D extends DType>(x: Tensor<D>, alpha = 1): Tensor<StoredLike<D>> {
   return real('elu', { alpha })(x);
 }
 
@@ -136,7 +141,7 @@ export function clip<D extends DType>(x: Tensor<D>, low: number, high: number): 
 }
 
 /** x^exponent for a number. */
-export function powScalar(x: Tensor, exponent: number): Tensor<'f32'> {
+export function powScalar<D extends DType>(x: Tensor<D>, exponent: number): Tensor<StoredLike<D>> {
   return real('pow_scalar', { alpha: exponent })(x);
 }
 

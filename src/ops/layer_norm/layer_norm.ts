@@ -2,6 +2,7 @@
 import { gradEnabled, record } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
+import { type DType, type StoredLike, storedLike } from '../../tensor/dtype.js';
 import { formatShape, sameShape, sizeOf } from '../../tensor/shape.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
 import { dispatch, expectDType } from '../dispatch.js';
@@ -24,7 +25,7 @@ export interface LayerNormOptions {
  * x [...,C]. Ba, Kiros and Hinton 2016, arXiv:1607.06450.
  * @throws E_SHAPE, E_DTYPE, E_RANGE for a negative epsilon
  */
-export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor<'f32'> {
+export function layerNorm<D extends DType>(x: Tensor<D>, options: LayerNormOptions = {}): Tensor<StoredLike<D>> {
   const op = 'layerNorm';
   const { gamma = null, beta = null, epsilon = 1e-5 } = options;
   expectDType(op, 'x', x, 'f32');
@@ -47,7 +48,7 @@ export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor<'f3
   }
   const rows = sizeOf(x.shape.slice(0, -1));
   const inputs = [x, gamma, beta];
-  const y = empty(x.shape, 'f32', x.device);
+  const y = empty(x.shape, storedLike(x), x.device);
   const onTape = gradEnabled() && inputs.some((input) => input?.requiresGrad);
   const mean = onTape ? empty([rows], 'f32', x.device) : null;
   const rstd = onTape ? empty([rows], 'f32', x.device) : null;

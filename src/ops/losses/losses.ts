@@ -3,13 +3,17 @@ import { AnnealError } from '../../errors.js';
 import { formatShape, sameShape } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { expectDType } from '../dispatch.js';
+import { widened } from '../elementwise/cast.js';
 import { abs, add, affine, clip, mul, neg, softplus, squaredDifference, sub } from '../elementwise/elementwise.js';
 import { type LossOptions, reduceLoss } from './reduction.js';
 
 export type { LossOptions, Reduction } from './reduction.js';
 
-/** A target that merely broadcasts is nearly always a mistake: [n, 1] against [n] would compare all pairs. */
-function checkPair(op: string, prediction: Tensor, target: Tensor): void {
+/**
+ * Both as f32, which losses are made in. A target that merely broadcasts is nearly always a mistake: [n, 1] against [n] would
+ * compare all pairs.
+ */
+function pairOf(op: string, prediction: Tensor, target: Tensor): readonly [Tensor, Tensor] {
   expectDType(op, 'the prediction', prediction, 'f32');
   expectDType(op, 'the target', target, 'f32');
   if (!sameShape(prediction.shape, target.shape)) {
@@ -18,18 +22,19 @@ function checkPair(op: string, prediction: Tensor, target: Tensor): void {
       `${op}: expected prediction and target of one shape, received ${formatShape(prediction.shape)} and ${formatShape(target.shape)}`,
     );
   }
+  return [widened(prediction), widened(target)];
 }
 
 /** (prediction - target)^2. @throws E_SHAPE, E_DTYPE */
 export function mse(prediction: Tensor, target: Tensor, { reduction }: LossOptions = {}): Tensor {
-  checkPair('mse', prediction, target);
-  return reduceLoss('mse', squaredDifference(prediction, target), reduction);
+  const [x, t] = pairOf('mse', prediction, target);
+  return reduceLoss('mse', squaredDifference(x, t), reduction);
 }
 
 /** |prediction - target|; its gradient at 0 is 0. @throws E_SHAPE, E_DTYPE */
 export function l1(prediction: Tensor, target: Tensor, { reduction }: LossOptions = {}): Tensor {
-  checkPair('l1', prediction, target);
-  return reduceLoss('l1', abs(sub(prediction, target)), reduction);
+  const [x, t] = pairOf('l1', prediction, target);
+  return reduceLoss('l1', abs(sub(x, t)), reduction);
 }
 
 export interface HuberOptions extends LossOptions {
@@ -42,9 +47,9 @@ export interface HuberOptions extends LossOptions {
  * doi:10.1214/aoms/1177703732. @throws E_SHAPE, E_DTYPE; E_ARGUMENT unless delta > 0
  */
 export function huber(prediction: Tensor, target: Tensor, { reduction, delta = 1 }: HuberOptions = {}): Tensor {
-  checkPair('huber', prediction, target);
+  const [x, t] = pairOf('huber', prediction, target);
   if (!(delta > 0)) throw new AnnealError('E_ARGUMENT', `huber: expected delta > 0, received ${delta}`);
-  const distance = abs(sub(prediction, target));
+  const distance = abs(sub(x, t));
   const near = clip(distance, 0, delta);
   return reduceLoss('huber', mul(near, sub(distance, affine(near, 0.5))), reduction);
 }
@@ -59,8 +64,8 @@ export interface BceOptions extends LossOptions {
  * w t softplus(-x) + (1 - t) softplus(x): both terms are positive, so nothing cancels. @throws E_SHAPE, E_DTYPE
  */
 export function bceWithLogits(logits: Tensor, target: Tensor, { reduction, posWeight = 1 }: BceOptions = {}): Tensor {
-  checkPair('bceWithLogits', logits, target);
-  const positive = mul(target, softplus(neg(logits)));
-  const negative = mul(affine(target, -1, 1), softplus(logits));
+  const [x, t] = pairOf('bceWithLogits', logits, target);
+  const positive = mul(t, softplus(neg(x)));
+  const negative = mul(affine(t, -1, 1), softplus(x));
   return reduceLoss('bceWithLogits', add(posWeight === 1 ? positive : mul(positive, posWeight), negative), reduction);
 }

@@ -2,6 +2,7 @@
 import { gradEnabled, record } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
+import { type DType, type StoredLike, storedLike } from '../../tensor/dtype.js';
 import { formatShape } from '../../tensor/shape.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
 import { dispatch, expectDType, expectRank } from '../dispatch.js';
@@ -63,10 +64,10 @@ function geometryOf(op: string, x: Tensor, size: Pair, options: AvgPoolOptions):
  * The maximum of each window; a NaN wins. x [N,H,W,C], y [N,OH,OW,C]. The gradient goes to the first maximum.
  * @throws E_SHAPE when a window would lie wholly in the padding, E_DTYPE, E_ARGUMENT
  */
-export function maxPool2d(x: Tensor, size: Pair, options: PoolOptions = {}): Tensor<'f32'> {
+export function maxPool2d<D extends DType>(x: Tensor<D>, size: Pair, options: PoolOptions = {}): Tensor<StoredLike<D>> {
   const geometry = geometryOf('maxPool2d', x, size, options);
   const { n, oh, ow, c } = geometry;
-  const y = empty([n, oh, ow, c], 'f32', x.device);
+  const y = empty([n, oh, ow, c], storedLike(x), x.device);
   const argmax = gradEnabled() && x.requiresGrad ? empty(y.shape, 'i32', x.device) : null;
   dispatch(maxPool2dParams, geometry, [x], [y, argmax]);
   if (argmax === null) return y;
@@ -77,14 +78,18 @@ export function maxPool2d(x: Tensor, size: Pair, options: PoolOptions = {}): Ten
  * The average of each window. x [N,H,W,C], y [N,OH,OW,C].
  * @throws E_SHAPE when a window would lie wholly in the padding, E_DTYPE, E_ARGUMENT
  */
-export function avgPool2d(x: Tensor, size: Pair, options: AvgPoolOptions = {}): Tensor<'f32'> {
+export function avgPool2d<D extends DType>(
+  x: Tensor<D>,
+  size: Pair,
+  options: AvgPoolOptions = {},
+): Tensor<StoredLike<D>> {
   return avgPool(x, geometryOf('avgPool2d', x, size, options));
 }
 
 /** avg_pool2d with its geometry given. */
-export function avgPool(x: Tensor, geometry: PoolGeometry): Tensor<'f32'> {
+export function avgPool<D extends DType>(x: Tensor<D>, geometry: PoolGeometry): Tensor<StoredLike<D>> {
   const { n, oh, ow, c } = geometry;
-  const y = empty([n, oh, ow, c], 'f32', x.device);
+  const y = empty([n, oh, ow, c], storedLike(x), x.device);
   dispatch(avgPool2dParams, geometry, [x], [y]);
   return record('avgPool2d', y, [x], avgPoolBackward(geometry), { saved: [] });
 }
@@ -99,13 +104,13 @@ function imageSize(op: string, x: Tensor): readonly [number, number] {
 }
 
 /** The average of each image and channel: [N,H,W,C] to [N,C]. @throws E_SHAPE, E_DTYPE */
-export function globalAvgPool2d(x: Tensor): Tensor<'f32'> {
+export function globalAvgPool2d<D extends DType>(x: Tensor<D>): Tensor<StoredLike<D>> {
   const y = avgPool2d(x, imageSize('globalAvgPool2d', x));
   return reshape(y, [x.shape[0] ?? 0, x.shape[3] ?? 0]);
 }
 
 /** The maximum of each image and channel: [N,H,W,C] to [N,C]. @throws E_SHAPE, E_DTYPE */
-export function globalMaxPool2d(x: Tensor): Tensor<'f32'> {
+export function globalMaxPool2d<D extends DType>(x: Tensor<D>): Tensor<StoredLike<D>> {
   const y = maxPool2d(x, imageSize('globalMaxPool2d', x));
   return reshape(y, [x.shape[0] ?? 0, x.shape[3] ?? 0]);
 }

@@ -6,6 +6,7 @@ import { type FieldValues, struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
 import { seedKey } from '../../random/philox.js';
 import type { Num } from '../../scalar.js';
+import { type DType, type StoredLike, storedLike } from '../../tensor/dtype.js';
 import type { Shape } from '../../tensor/shape.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
 import { dispatch, expectDType } from '../dispatch.js';
@@ -137,11 +138,11 @@ export function bernoulli(shape: Shape, options: RandomOptions & { readonly p: n
  * of the same seed, stream and counter draws, 1 meaning dropped.
  * @throws E_RANGE unless p is in [0, 1], E_DTYPE, E_ARGUMENT
  */
-export function dropout(x: Tensor, p: number, options: DrawOptions): Tensor<'f32'> {
+export function dropout<D extends DType>(x: Tensor<D>, p: number, options: DrawOptions): Tensor<StoredLike<D>> {
   expectDType('dropout', 'x', x, 'f32');
   expectProbability('dropout', p);
   const key = drawKey('dropout', options);
-  const y = empty(x.shape, 'f32', x.device);
+  const y = empty(x.shape, storedLike(x), x.device);
   dispatch(dropoutParams, { n: x.size, ...key, p }, [x], [y]);
   return record('dropout', y, [x], dropoutBackward(p, { ...options }), { saved: [] });
 }

@@ -2,6 +2,7 @@
 import type { Backward } from '../../autograd/tape.js';
 import type { Shape } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
+import { widened } from '../elementwise/cast.js';
 import { affine, broadcastTo, cast, div, equal, mul, where } from '../elementwise/elementwise.js';
 import { pad1, prod, type Reduction, sum } from './reduce.js';
 
@@ -20,8 +21,9 @@ export function extremeBackward(x: Tensor, out: Tensor, reduction: Reduction): B
 }
 
 /** dx = dy times the product of the other items: out / x, or with one zero among them, only that one's is not 0. */
-export function prodBackward(x: Tensor, _out: Tensor, reduction: Reduction): Backward {
+export function prodBackward(base: Tensor, _out: Tensor, reduction: Reduction): Backward {
   return (dy) => {
+    const x = widened(base);
     const isZero = equal(x, 0);
     const zeros = sum(isZero, reduction.axes, { keepDims: true });
     const filled = where(isZero, 1, x);
@@ -33,5 +35,5 @@ export function prodBackward(x: Tensor, _out: Tensor, reduction: Reduction): Bac
 
 /** dx = 2 x dy. */
 export function sumSquaresBackward(x: Tensor, _out: Tensor, reduction: Reduction): Backward {
-  return (dy) => [mul(affine(x, 2), pad1(dy, reduction))];
+  return (dy) => [mul(affine(widened(x), 2), pad1(dy, reduction))];
 }

@@ -106,9 +106,14 @@ function reduce<D extends DType>(
   return rule ? record(name, out, [x], rule(x, out, reduction)) : out;
 }
 
+/** What sums and products of D are: f32 for f16, which would not hold them. */
+export type SumOf<D extends DType> = D extends 'f16' ? 'f32' : D;
+
+const sumOf = <D extends DType>({ dtype }: Tensor<D>): SumOf<D> => (dtype === 'f16' ? 'f32' : dtype) as SumOf<D>;
+
 /** The sum over axes; f32 in lanes and blocks whose order follows from the shape. 0 over nothing. */
-export function sum<D extends DType>(x: Tensor<D>, axes?: Axes, options: ReduceOptions = {}): Tensor<D> {
-  return reduce('sum', x, x.dtype, axes, options, (_x, _out, reduction) => sumBackward(x.shape, reduction, 1));
+export function sum<D extends DType>(x: Tensor<D>, axes?: Axes, options: ReduceOptions = {}): Tensor<SumOf<D>> {
+  return reduce('sum', x, sumOf(x), axes, options, (_x, _out, reduction) => sumBackward(x.shape, reduction, 1));
 }
 
 /** The sum of an f32 tensor over axes into a place of as many items as remain, or added to what it holds. Returns its tensor. */
@@ -142,13 +147,13 @@ export function min<D extends DType>(x: Tensor<D>, axes?: Axes, options: ReduceO
 }
 
 /** The product over axes. 1 over nothing. */
-export function prod<D extends DType>(x: Tensor<D>, axes?: Axes, options: ReduceOptions = {}): Tensor<D> {
-  return reduce('prod', x, x.dtype, axes, options, prodBackward);
+export function prod<D extends DType>(x: Tensor<D>, axes?: Axes, options: ReduceOptions = {}): Tensor<SumOf<D>> {
+  return reduce('prod', x, sumOf(x), axes, options, prodBackward);
 }
 
 /** The sum of squares over axes. */
-export function sumSquares<D extends DType>(x: Tensor<D>, axes?: Axes, options: ReduceOptions = {}): Tensor<D> {
-  return reduce('sum_squares', x, x.dtype, axes, options, sumSquaresBackward);
+export function sumSquares<D extends DType>(x: Tensor<D>, axes?: Axes, options: ReduceOptions = {}): Tensor<SumOf<D>> {
+  return reduce('sum_squares', x, sumOf(x), axes, options, sumSquaresBackward);
 }
 
 /** The i32 index of the largest item along an axis; the first wins. @throws E_SHAPE over nothing */

@@ -2,6 +2,7 @@
 import { named, record, records } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
+import { type DType, type FloatDType, storedLike } from '../../tensor/dtype.js';
 import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from '../../tensor/shape.js';
 import { empty, type Place, type Tensor, targetAt } from '../../tensor/tensor.js';
 import { activationCode, type FusedActivation } from '../activation.js';
@@ -32,6 +33,8 @@ export interface MatmulOptions {
   readonly bias?: Tensor | null;
   /** Applied in registers. Default 'none'. */
   readonly activation?: FusedActivation;
+  /** How the result is stored; sums are f32 either way. Default f16 where both a and b are, else f32. */
+  readonly dtype?: FloatDType;
 }
 
 export interface LinearOptions {
@@ -60,15 +63,16 @@ function stretch(x: Tensor, batch: Shape): Tensor {
 
 /**
  * y = activation(op(a) op(b) + bias), op(a) [...,M,K], op(b) [...,K,N], y [...,M,N]; leading dimensions broadcast by
- * NumPy's rules. f32. @throws E_SHAPE, E_DTYPE, E_ARGUMENT
+ * NumPy's rules. f32 or f16. @throws E_SHAPE, E_DTYPE, E_ARGUMENT
  */
-export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor<'f32'> {
+export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor<FloatDType> {
   return multiply(a, b, options);
 }
 
 /** As `matmul`; two matrices are multiplied into `place` [M,N], if there is one, or added to what it holds. */
-export function multiply(a: Tensor, b: Tensor, options: MatmulOptions, place?: Place): Tensor<'f32'> {
+export function multiply(a: Tensor, b: Tensor, options: MatmulOptions, place?: Place): Tensor<FloatDType> {
   const { transposeA = false, transposeB = false, bias = null, activation = 'none' } = options;
+  const { dtype = a.dtype === 'f16' && b.dtype === 'f16' ? 'f16' : 'f32' } = options;
   expectDType('matmul', 'a', a, 'f32');
   expectDType('matmul', 'b', b, 'f32');
   const [m, k] = matrixOf('a', a, transposeA);
@@ -87,7 +91,8 @@ export function multiply(a: Tensor, b: Tensor, options: MatmulOptions, place?: P
   }
   const code = activationCode('matmul', activation);
   if (a.rank === 2 && b.rank === 2) {
-    const { out: y, accumulate } = targetAt(place, [m, n], a.device);
+    const { out: y, accumulate } =
+      dtype === 'f16' ? { out: empty([m, n], dtype, a.device), accumulate: false } : targetAt(place, [m, n], a.device);
     const values = { batch: 1, m, n, k, transA: transposeA, transB: transposeB, accumulate, activation: code };
     dispatch(sgemmParams, values, [a, b, bias], [y]);
     return recorded(y, a, b, bias, { transposeA, transposeB, activation });
@@ -102,7 +107,7 @@ export function multiply(a: Tensor, b: Tensor, options: MatmulOptions, place?: P
   }
   const left = stretch(a, batch);
   const right = stretch(b, batch);
-  const y = empty(shape, 'f32', a.device);
+  const y = empty(shape, dtype, a.device);
   dispatch(
     sgemmParams,
     {
@@ -122,7 +127,13 @@ export function multiply(a: Tensor, b: Tensor, options: MatmulOptions, place?: P
   return recorded(y, left, right, bias, { transposeA, transposeB, activation });
 }
 
-function recorded(y: Tensor<'f32'>, a: Tensor, b: Tensor, bias: Tensor | null, form: MatmulForm): Tensor<'f32'> {
+function recorded<D extends DType>(
+  y: Tensor<D>,
+  a: Tensor,
+  b: Tensor,
+  bias: Tensor | null,
+  form: MatmulForm,
+): Tensor<D> {
   const inputs = [a, b, bias];
   if (!records(inputs)) return named('matmul', y);
   const saved = form.activation === 'none' ? [a, b] : [a, b, y];
@@ -130,7 +141,7 @@ function recorded(y: Tensor<'f32'>, a: Tensor, b: Tensor, bias: Tensor | null, f
 }
 
 /**
- * A dense layer: y = activation(x w + bias), x [...,K], w [K,N], bias [N] or null, y [...,N].
+ * A dense layer: y = activation(x w + bias), x [...,K], w [K,N], bias [N] or null, y [...,N], stored as x is.
  * @throws E_SHAPE, E_DTYPE, E_ARGUMENT
  */
 export function linear(
@@ -138,7 +149,7 @@ export function linear(
   w: Tensor,
   bias: Tensor | null = null,
   { activation = 'none' }: LinearOptions = {},
-): Tensor<'f32'> {
+): Tensor<FloatDType> {
   const [k, n] = w.shape;
   if (w.rank !== 2 || k === undefined || n === undefined || x.rank < 1 || x.shape.at(-1) !== k) {
     throw new AnnealError(
@@ -147,6 +158,10 @@ export function linear(
     );
   }
   const lead = x.shape.slice(0, -1);
-  const y = matmul(lead.length === 1 ? x : reshape(x, [sizeOf(lead), k]), w, { bias, activation });
+  const y = matmul(lead.length === 1 ? x : reshape(x, [sizeOf(lead), k]), w, {
+    bias,
+    activation,
+    dtype: storedLike(x),
+  });
   return lead.length === 1 ? y : reshape(y, [...lead, n]);
 }

@@ -1,9 +1,11 @@
 // Softmax and its logarithm along an axis (kernels/softmax/softmax.h), and the stable log of a sum of exponentials.
 import { noGrad, record } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
+import { type DType, type StoredLike, storedLike } from '../../tensor/dtype.js';
 import { normalizeAxis, type Shape } from '../../tensor/shape.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
 import { dispatch, expectDType } from '../dispatch.js';
+import { widened } from '../elementwise/cast.js';
 import { add, exp, isFinite as finite, log, sub, where } from '../elementwise/elementwise.js';
 import { type Axes, max, type ReduceOptions, sum } from '../reduce/reduce.js';
 import { reshape } from '../reshape.js';
@@ -29,34 +31,35 @@ export function softmaxGrad(y: Tensor, dy: Tensor, isLog: boolean): Tensor<'f32'
   return record('softmaxGrad', out, [y, dy], rule, { saved: [y, dy] });
 }
 
-function alongLast(name: string, x: Tensor, isLog: boolean): Tensor<'f32'> {
-  const out = empty(x.shape, 'f32', x.device);
+function alongLast<D extends DType>(name: string, x: Tensor<D>, isLog: boolean): Tensor<StoredLike<D>> {
+  const out = empty(x.shape, storedLike(x), x.device);
   dispatch(softmaxParams, { ...rowsOf(x.shape), log: isLog }, [x], [out]);
   return record(name, out, [x], (dy) => [softmaxGrad(out, dy, isLog)], { saved: [out] });
 }
 
-function along(name: string, x: Tensor, axis: number, isLog: boolean): Tensor<'f32'> {
+function along<D extends DType>(name: string, x: Tensor<D>, axis: number, isLog: boolean): Tensor<StoredLike<D>> {
   expectDType(name, 'x', x, 'f32');
   const at = normalizeAxis(name, axis, x.rank);
   const last = x.rank - 1;
   if (at === last) return alongLast(name, x, isLog);
   const swap = x.shape.map((_, i) => (i === at ? last : i === last ? at : i));
-  return transpose(alongLast(name, transpose(x, swap), isLog), swap) as Tensor<'f32'>;
+  return transpose(alongLast(name, transpose(x, swap), isLog), swap);
 }
 
 /** e^x / sum e^x along an axis; default: the last. @throws E_SHAPE, E_DTYPE */
-export function softmax(x: Tensor, axis = -1): Tensor<'f32'> {
+export function softmax<D extends DType>(x: Tensor<D>, axis = -1): Tensor<StoredLike<D>> {
   return along('softmax', x, axis, false);
 }
 
 /** x - ln sum e^x along an axis; default: the last. @throws E_SHAPE, E_DTYPE */
-export function logSoftmax(x: Tensor, axis = -1): Tensor<'f32'> {
+export function logSoftmax<D extends DType>(x: Tensor<D>, axis = -1): Tensor<StoredLike<D>> {
   return along('logSoftmax', x, axis, true);
 }
 
 /** ln sum e^x over axes, without overflow; -inf where all items are. @throws E_SHAPE over nothing, E_DTYPE */
-export function logSumExp(x: Tensor, axes?: Axes, { keepDims = false }: ReduceOptions = {}): Tensor {
-  expectDType('logSumExp', 'x', x, 'f32');
+export function logSumExp(input: Tensor, axes?: Axes, { keepDims = false }: ReduceOptions = {}): Tensor {
+  expectDType('logSumExp', 'x', input, 'f32');
+  const x = widened(input);
   // The shift cancels out of the result and of its derivatives. An infinite one would make inf - inf.
   const shift = noGrad(() => {
     const largest = max(x, axes, { keepDims: true });

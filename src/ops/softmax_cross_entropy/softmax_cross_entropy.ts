@@ -2,6 +2,7 @@
 import { named, record, records } from '../../autograd/tape.js';
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
+import { isFloat } from '../../tensor/dtype.js';
 import { formatShape, type Shape, sameShape } from '../../tensor/shape.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
 import { dispatch, expectDType } from '../dispatch.js';
@@ -118,7 +119,7 @@ export function softmaxCrossEntropy(
   expectDType(op, 'logits', logits, 'f32');
   expectDType(op, 'the target', target, 'i32', 'f32');
   checkReduction(op, reduction);
-  const dense = target.dtype === 'f32';
+  const dense = isFloat(target.dtype);
   const leading = logits.shape.slice(0, -1);
   const classes = logits.shape.at(-1);
   if (classes === undefined || classes === 0) {

@@ -1,7 +1,7 @@
 // The op behind everything that moves items without computing (kernels/strided_copy/strided_copy.h).
 import { struct } from '../../backend/params.js';
 import { AnnealError } from '../../errors.js';
-import { dtypeCodes } from '../../tensor/dtype.js';
+import { dtypeCodes, isFloat } from '../../tensor/dtype.js';
 import { formatShape, type Shape, sameShape, stridesOf } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { dispatch } from '../dispatch.js';
@@ -77,7 +77,7 @@ export function copyInto(target: Tensor, x: Tensor): void {
       `copyInto: expected shape ${formatShape(target.shape)}, received ${formatShape(x.shape)}`,
     );
   }
-  if (target.dtype !== x.dtype)
+  if (target.dtype !== x.dtype && !(isFloat(target.dtype) && isFloat(x.dtype)))
     throw new AnnealError('E_DTYPE', `copyInto: expected ${target.dtype}, received ${x.dtype}`);
   if (target.node !== null)
     throw new AnnealError('E_ARGUMENT', 'copyInto: expected a target that is not the result of a recorded op');

@@ -1,7 +1,7 @@
 // Ops that move items: transpose, slice, pad, concat, stack, split, flip.
 import { record } from '../../autograd/tape.js';
 import { AnnealError } from '../../errors.js';
-import type { DType } from '../../tensor/dtype.js';
+import { type DType, isFloat } from '../../tensor/dtype.js';
 import { formatShape, normalizeAxes, normalizeAxis, type Shape, stridesOf } from '../../tensor/shape.js';
 import { empty, type Tensor } from '../../tensor/tensor.js';
 import { full } from '../creation.js';
@@ -81,11 +81,13 @@ export function pad<D extends DType>(x: Tensor<D>, pads: readonly (readonly [num
   return record('pad', out, [x], (dy) => [slice(dy, before, x.shape)], { saved: [] });
 }
 
-/** Tensors one after the other along an axis; the other dimensions agree. @throws E_SHAPE, E_DTYPE */
+/** Tensors one after the other along an axis; the other dimensions agree; f16 beside f32 gives f32. @throws E_SHAPE, E_DTYPE */
 export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
   const [first] = tensors;
   if (first === undefined) throw new AnnealError('E_ARGUMENT', 'concat: expected at least one tensor, received none');
   const along = normalizeAxis('concat', axis, first.rank);
+  const widens = first.dtype === 'f16' && tensors.some((tensor) => tensor.dtype === 'f32');
+  const dtype = widens ? 'f32' : first.dtype;
   for (const tensor of tensors) {
     if (tensor.rank !== first.rank || tensor.shape.some((dim, i) => i !== along && dim !== first.shape[i])) {
       throw new AnnealError(
@@ -93,17 +95,14 @@ export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
         `concat: expected shapes that agree outside of axis ${along}, received ${formatShape(first.shape)} and ${formatShape(tensor.shape)}`,
       );
     }
-    if (tensor.dtype !== first.dtype) {
-      throw new AnnealError(
-        'E_DTYPE',
-        `concat: expected tensors of one dtype, received ${first.dtype} and ${tensor.dtype}`,
-      );
+    if (tensor.dtype !== dtype && !(isFloat(dtype) && isFloat(tensor.dtype))) {
+      throw new AnnealError('E_DTYPE', `concat: expected tensors of one dtype, received ${dtype} and ${tensor.dtype}`);
     }
   }
   const sizes = tensors.map((tensor) => at(tensor.shape, along));
   const total = sizes.reduce((a, b) => a + b, 0);
   const shape = first.shape.map((dim, i) => (i === along ? total : dim));
-  const out = empty(shape, first.dtype, first.device);
+  const out = empty(shape, dtype, first.device);
   const strides = stridesOf(shape);
   let start = 0;
   const starts = sizes.map((size) => {
