@@ -64,7 +64,7 @@ export async function openAdapter({ allowSoftware, powerPreference }: WebGpuOpti
   }
   // For tests, whose adapters are all in software and all have subgroups: the variants for GPUs, and those of adapters without.
   const told = (process.env.ANNEAL_WEBGPU_VARIANTS ?? '').split(',');
-  const used = (['timestamp-query', 'subgroups'] as const).filter(
+  const used = (['timestamp-query', 'subgroups', 'shader-f16'] as const).filter(
     (feature) => features.has(feature) && !(feature === 'subgroups' && told.includes('plain')),
   );
   const device = await adapter.requestDevice({

@@ -1,6 +1,6 @@
 // The WebGPU device. The contract's checks are the addon's, as on the CPU; what they let through is turned into dispatches.
 import { AnnealError } from '../../errors.js';
-import { type Backend, halfMask, type OpName, opNames } from '../backend.js';
+import { type Backend, type OpName, opNames } from '../backend.js';
 import type { OpenedAdapter } from './adapter.js';
 import { Buffers, type Held } from './buffers.js';
 import { Calls, type Kernels, type Place, type Prepared } from './calls.js';
@@ -43,10 +43,10 @@ export function createWebGpuBackend(
   const encodeFill = (bytes: number): Uint8Array => new Uint8Array(Uint32Array.of(0, bytes / 4, 0, 0).buffer);
 
   /** Of the triples of a call. */
-  const placesOf = (op: OpName, operands: Float64Array, count: number): (Place | null)[] =>
+  const placesOf = (op: OpName, operands: Float64Array, count: number, halves = 0): (Place | null)[] =>
     Array.from({ length: count }, (_, i) => {
       const [handle = 0, offset = 0, bytes = 0] = operands.subarray(3 * i, 3 * i + 3);
-      return handle === 0 ? null : calls.placeOf(op, handle, offset, bytes);
+      return handle === 0 ? null : calls.placeOf(op, handle, offset, bytes, ((halves >> i) & 1) !== 0);
     });
 
   /** As a record of its own. */
@@ -62,10 +62,6 @@ export function createWebGpuBackend(
         `${what}: expected a range within ${held.bytes} bytes, received ${bytes} from ${byteOffset}`,
       );
   }
-
-  const refuseHalf = (op: string): never => {
-    throw new AnnealError('E_DEVICE', `${op}: expected tensors stored as f32 on webgpu, received f16`);
-  };
 
   const readSync = (): never => {
     throw new AnnealError(
@@ -111,19 +107,15 @@ export function createWebGpuBackend(
     readSync,
     run(id, nIn, nOut, half = 0) {
       const op = opNames[id];
-      if (half !== 0) refuseHalf(String(op));
       if (op === undefined) throw new AnnealError('E_ARGUMENT', `run: expected the id of an op, received ${id}`);
-      const places = placesOf(op, block.operands, nIn + nOut);
+      const places = placesOf(op, block.operands, nIn + nOut, half);
       const params = block.bytes.slice(0, calls.kernelOf(op).struct.bytes);
       calls.check(op, params, places, nIn);
       const prepared = calls.prepare(op, params, places, nIn);
       enqueue(id, prepared);
       calls.release(prepared);
     },
-    planCreate(slots, ops) {
-      for (const { op, inputs, outputs } of ops) if (halfMask([...inputs, ...outputs]) !== 0) refuseHalf(op);
-      return plans.create(slots, ops);
-    },
+    planCreate: (slots, ops) => plans.create(slots, ops),
     planRun(id, bindings, params) {
       const ops = plans.replay(id, bindings, params);
       queue.submitted++;
@@ -140,7 +132,8 @@ export function createWebGpuBackend(
       // Larger than caches: writing it takes their place.
       const far = cold ? buffers.take(Math.min(FAR_BYTES, device.limits.maxStorageBufferBindingSize)) : null;
       const evict =
-        far && calls.prepare('fill', encodeFill(far.bytes), [{ held: far, offset: 0, bytes: far.bytes }], 0);
+        far &&
+        calls.prepare('fill', encodeFill(far.bytes), [{ held: far, offset: 0, bytes: far.bytes, half: false }], 0);
       try {
         const seconds = new Float64Array(samples);
         for (let i = -1; i < samples; i++) {

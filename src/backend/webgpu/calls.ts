@@ -1,7 +1,7 @@
 // From a call to dispatches: where its operands lie, the contract's check, the kernel's launches, and what each binds.
 import { addon } from '../../binding.js';
 import { AnnealError } from '../../errors.js';
-import { type Handle, type OpName, opNames } from '../backend.js';
+import { type Handle, halfMask, type OpName, opNames } from '../backend.js';
 import { createCallBlock, type NativeCallBlock } from '../call_block.js';
 import type { Buffers, Held } from './buffers.js';
 import {
@@ -22,6 +22,8 @@ export interface Place {
   readonly held: Held;
   readonly offset: number;
   readonly bytes: number;
+  /** Stored as f16. */
+  readonly half: boolean;
 }
 
 interface Placed extends Place {
@@ -50,7 +52,10 @@ interface CallsParts {
 const ALIGNMENT = 256;
 const VECTOR_BYTES = 16;
 
-const itemBytes = (type: ElementType): number => (type === 'u8' ? 1 : 4);
+const itemBytes = ({ type, half }: { readonly type: ElementType; readonly half: boolean }): number => {
+  if (half) return 2;
+  return type === 'u8' ? 1 : 4;
+};
 
 export class Calls {
   /** The addon's, from which it takes what it checks. */
@@ -93,14 +98,14 @@ export class Calls {
   }
 
   /** `op`: in whose name. @throws E_DISPOSED, E_RANGE */
-  placeOf(op: string, handle: Handle, offset: number, bytes: number): Place {
+  placeOf(op: string, handle: Handle, offset: number, bytes: number, half = false): Place {
     const held = this.#buffers.of(handle);
     if (!(offset >= 0 && bytes >= 0 && offset + bytes <= held.bytes))
       throw new AnnealError(
         'E_RANGE',
         `${op}: expected an operand within its buffer of ${held.bytes} bytes, received ${bytes} bytes from ${offset}`,
       );
-    return { held, offset, bytes };
+    return { held, offset, bytes, half };
   }
 
   /** The contract's check. The block's operands are afterwards what they were. @throws what it refuses */
@@ -115,6 +120,7 @@ export class Calls {
     this.block.head[0] = opNames.indexOf(op);
     this.block.head[1] = nIn;
     this.block.head[2] = places.length - nIn;
+    this.block.head[3] = halfMask(places);
     try {
       this.#check();
     } finally {
@@ -139,10 +145,12 @@ export class Calls {
         absent.push({ name, type });
         return;
       }
-      if (place.offset % itemBytes(type) !== 0)
-        throw new AnnealError('E_ARGUMENT', `${op}: expected ${name} at a multiple of ${itemBytes(type)} bytes`);
+      const size = itemBytes({ type, half: place.half });
+      if (place.offset % size !== 0)
+        throw new AnnealError('E_ARGUMENT', `${op}: expected ${name} at a multiple of ${size} bytes`);
+      if (place.half) this.#refuseHalf(kernel, name);
       placed.push({ ...place, name, type, written: !isInput });
-      aligned &&= type !== 'u8' && place.offset % VECTOR_BYTES === 0;
+      aligned &&= type !== 'u8' && place.offset % (4 * size) === 0;
     });
     const described: KernelCall<typeof decoded> = {
       params: decoded,
@@ -160,7 +168,7 @@ export class Calls {
         continue;
       }
       const held = this.#buffers.take(4 * size);
-      placed.push({ held, offset: 0, bytes: held.capacity, name, type: 'f32', written: true });
+      placed.push({ held, offset: 0, bytes: held.capacity, name, type: 'f32', written: true, half: false });
       scratch.push(held);
     }
     try {
@@ -204,9 +212,10 @@ export class Calls {
       const end = Math.max(...operands.map(({ offset, bytes }) => offset + bytes), from + VECTOR_BYTES);
       bound.push({ held, offset: from, size: Math.ceil(end / VECTOR_BYTES) * VECTOR_BYTES - from });
       bindings.push({ operands });
-      for (const { name, type, written, offset } of operands) {
-        uniform[at++] = (offset - from) / itemBytes(type);
-        structure += `${name}:${type}${written ? '!' : ''} `;
+      for (const operand of operands) {
+        const { name, type, written, half } = operand;
+        uniform[at++] = (operand.offset - from) / itemBytes(operand);
+        structure += `${name}:${type}${half ? '/2' : ''}${written ? '!' : ''} `;
       }
       structure += '/';
     }
@@ -231,6 +240,16 @@ export class Calls {
       subgroups: subgroups && kernel.texts.some((text) => typeof text !== 'string'),
     }));
     return { pipeline, bound, uniform, groups, binding: null };
+  }
+
+  #refuseHalf({ op, sums }: WebGpuKernel, name: string): void {
+    if (!this.#device.features.has('shader-f16'))
+      throw new AnnealError(
+        'E_DEVICE',
+        `${op}: expected tensors stored as f32 on an adapter without the WebGPU feature shader-f16, received f16`,
+      );
+    if (sums?.includes(name))
+      throw new AnnealError('E_DEVICE', `${op}: expected ${name}, where sums are made, stored as f32, received f16`);
   }
 
   /** Gives back what a call's launches share between them. */

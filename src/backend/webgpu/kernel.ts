@@ -116,6 +116,8 @@ export interface WebGpuKernel<F extends Record<string, FieldSpec> = Record<strin
   /** Names of the operands in the text, in the order of the contract. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Outputs that the kernel reads again what it wrote to: they are not stored as f16, which would round it each time. */
+  readonly sums?: readonly string[];
   readonly variants?: Variants<F>;
   /** f32 where nothing else is said. */
   types?(params: DecodedValues<F>): Readonly<Record<string, ElementType>>;

@@ -88,7 +88,8 @@ export class Plans {
       const slot = plan.places[operand.slot];
       if (slot === undefined || operand.byteOffset + operand.bytes > slot.bytes)
         throw new AnnealError('E_RANGE', `${op}: expected ${operand.bytes} bytes in slot ${operand.slot}`);
-      return { held: slot.held, offset: slot.offset + operand.byteOffset, bytes: operand.bytes };
+      const { byteOffset, bytes, half = false } = operand;
+      return { held: slot.held, offset: slot.offset + byteOffset, bytes, half };
     });
     this.#calls.check(op, params, places, inputs.length);
     return this.#calls.prepare(op, params, places, inputs.length);

@@ -2,12 +2,12 @@
 // the functions that reach it. A buffer is bound once, however many operands lie in it: WebGPU lets no buffer be read through
 // one binding while another writes it, and parameters, gradients and a plan's temporaries share buffers.
 import type { ParamStruct } from '../params.js';
+import { accessHalves, type OperandShape, readFromWords, roundingText, wgslType } from './half.js';
 import type { ElementType } from './kernel.js';
 
 /** One binding: the operands that lie in one buffer. */
 export interface BindingShape {
-  /** Names, with their types. */
-  readonly operands: readonly { readonly name: string; readonly type: ElementType; readonly written: boolean }[];
+  readonly operands: readonly OperandShape[];
 }
 
 export interface ShaderShape {
@@ -26,8 +26,6 @@ export interface ShaderShape {
 /** Words that WGSL keeps for itself, as far as parameters are called so. */
 const reserved = new Set(['from', 'std']);
 const fieldName = (name: string): string => (reserved.has(name) ? `${name}_` : name);
-
-const wgslType = (type: ElementType): 'f32' | 'i32' | 'u32' => (type === 'u8' ? 'u32' : type);
 
 /** The uniform's words: parameters, then the first element of each operand. */
 function uniform(struct: ParamStruct, names: readonly string[]): string {
@@ -59,24 +57,24 @@ function absentAccess(name: string, type: ElementType): string {
 
 /** What the memory of a binding is declared as: u32 where its operands differ. */
 function memoryType({ operands }: BindingShape): 'f32' | 'i32' | 'u32' {
-  const types = new Set(operands.map(({ type }) => wgslType(type)));
+  const types = new Set(operands.map(({ type, half }) => (half ? 'u32' : wgslType(type))));
   const [only] = types;
   return types.size === 1 && only !== undefined ? only : 'u32';
 }
 
 /** The functions of one operand: `read_x(i)`, `read4_x(i)` of elements i to i + 3, and their like for writing. */
-function access(
-  memory: string,
-  held: 'f32' | 'i32' | 'u32',
-  { name, type, written }: BindingShape['operands'][number],
-  vectors: boolean,
-): string {
+function access(memory: string, held: 'f32' | 'i32' | 'u32', operand: OperandShape, vectors: boolean): string {
+  const { name, type, written } = operand;
   const t = wgslType(type);
   const load = (from: string, wide = false): string =>
     t === held ? from : `bitcast<${wide ? `vec4<${t}>` : t}>(${from})`;
   const store = (value: string, wide = false): string =>
     t === held ? value : `bitcast<${wide ? `vec4<${held}>` : held}>(${value})`;
   const lines = [`const has_${name} = true;`];
+  if (operand.half) {
+    const word = (i: string): string => (vectors ? `${memory}[${i} >> 2u][${i} & 3u]` : `${memory}[${i}]`);
+    return [...lines, ...readFromWords(operand, word, vectors)].join('\n');
+  }
   if (type === 'u8') {
     // A byte of a word. Whole words are not this operand's alone: others write them through atomics, each its own byte.
     const word = `${memory}[at >> 2u]`;
@@ -116,9 +114,15 @@ function access(
   return lines.join('\n');
 }
 
+const writesHalves = ({ operands }: BindingShape): boolean => operands.some(({ half, written }) => half && written);
+
 function binding(shape: BindingShape, index: number, vectors: boolean): string {
   const memory = `memory_${index}`;
   const written = shape.operands.some((operand) => operand.written);
+  if (writesHalves(shape)) {
+    const declared = `@group(0) @binding(${index + 1}) var<storage, read_write> ${memory}: array<${vectors ? 'vec4<f16>' : 'f16'}>;`;
+    return [declared, ...shape.operands.map((operand) => accessHalves(memory, operand, vectors))].join('\n');
+  }
   const bytes = shape.operands.some(({ type }) => type === 'u8');
   const held = bytes && written ? 'u32' : memoryType(shape);
   const element = bytes && written ? 'atomic<u32>' : vectors ? `vec4<${held}>` : held;
@@ -131,13 +135,16 @@ function binding(shape: BindingShape, index: number, vectors: boolean): string {
   return [declared, ...operands].join('\n');
 }
 
-function atomicWords(memory: string, { name, type, written }: BindingShape['operands'][number]): string {
+function atomicWords(memory: string, operand: OperandShape): string {
+  const { name, type, written } = operand;
   const t = wgslType(type);
   const at = `&${memory}[params.at_${name} + i]`;
-  const lines = [
-    `const has_${name} = true;`,
-    `fn read_${name}(i: u32) -> ${t} { return bitcast<${t}>(atomicLoad(${at})); }`,
-  ];
+  const has = `const has_${name} = true;`;
+  if (operand.half) {
+    const word = (i: string): string => `atomicLoad(&${memory}[${i}])`;
+    return [has, ...readFromWords(operand, word, false)].join('\n');
+  }
+  const lines = [has, `fn read_${name}(i: u32) -> ${t} { return bitcast<${t}>(atomicLoad(${at})); }`];
   if (written) lines.push(`fn write_${name}(i: u32, value: ${t}) { atomicStore(${at}, bitcast<u32>(value)); }`);
   return lines.join('\n');
 }
@@ -149,6 +156,7 @@ export function shaderText(shape: ShaderShape, texts: readonly string[]): string
   const names = shape.bindings.flatMap(({ operands }) => operands.map(({ name }) => name));
   return [
     ...(shape.subgroups ? ['enable subgroups;'] : []),
+    ...(shape.bindings.some(writesHalves) ? ['enable f16;', roundingText] : []),
     uniform(shape.struct, names),
     ...Object.entries(shape.constants).map(([name, value]) => `const ${name} = ${literal(value)};`),
     ...shape.bindings.map((each, i) => binding(each, i, shape.vectors)),

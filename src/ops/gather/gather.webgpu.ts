@@ -51,6 +51,7 @@ export const gatherKernels: readonly WebGpuKernel[] = [
     texts: ['gather/gather_backward.wgsl'],
     inputs: ['indices', 'dy'],
     outputs: ['dtable'],
+    sums: ['dtable'],
     types: () => ({ indices: 'i32' }),
     launches({ params: { rows, width }, aligned, adapter }) {
       if (rows === 0 || width === 0) return [];
