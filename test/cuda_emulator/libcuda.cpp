@@ -9,6 +9,8 @@
 //                                  each call, so a test may change it.
 //   ANNEAL_CUDA_EMULATOR_MEMORY    bytes of device memory (2^32)
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -133,7 +135,8 @@ World& world() {
 }
 
 // What the call of this name is to give, if a test asked for that.
-Result asked(const char* name) {
+// `ofContext`: it is refused once the context is broken, and such an error breaks it.
+Result asked(const char* name, bool ofContext) {
   World& w = world();
   const std::lock_guard lock(w.mutex);
   const char* const text = std::getenv("ANNEAL_CUDA_EMULATOR_FAIL");
@@ -148,7 +151,7 @@ Result asked(const char* name) {
       }
       if (left > 0 && --left == 0) {
         const auto result = static_cast<Result>(std::strtol(wish.c_str() + second + 1, nullptr, 10));
-        if (isSticky(result)) w.sticky = result;
+        if (ofContext && isSticky(result)) w.sticky = result;
         return result;
       }
     }
@@ -156,11 +159,14 @@ Result asked(const char* name) {
     w.failing.clear();
   }
   if (!w.initialised && std::string(name) != "cuInit") return kNotInitialized;
-  return w.sticky;
+  return ofContext ? w.sticky.load() : kSuccess;
 }
 
-#define ANNEAL_ENTER(name)                                    \
-  if (const Result asked_ = asked(#name); asked_ != kSuccess) \
+#define ANNEAL_ENTER(name)                                          \
+  if (const Result asked_ = asked(#name, true); asked_ != kSuccess) \
+  return asked_
+#define ANNEAL_ENTER_DEVICE(name)                                    \
+  if (const Result asked_ = asked(#name, false); asked_ != kSuccess) \
   return asked_
 
 bool live(const std::set<const void*>& set, const void* handle) {
@@ -263,12 +269,12 @@ ANNEAL_CUDA_DRIVER(ANNEAL_CALL)
 #undef ANNEAL_CALL
 
 Result cuInit(unsigned) {
-  ANNEAL_ENTER(cuInit);
+  ANNEAL_ENTER_DEVICE(cuInit);
   world().initialised = true;
   return kSuccess;
 }
 Result cuDriverGetVersion(int* version) {
-  ANNEAL_ENTER(cuDriverGetVersion);
+  ANNEAL_ENTER_DEVICE(cuDriverGetVersion);
   *version = 13000;
   return kSuccess;
 }
@@ -290,22 +296,22 @@ Result cuGetErrorString(Result error, const char** text) {
   return kSuccess;
 }
 Result cuDeviceGetCount(int* count) {
-  ANNEAL_ENTER(cuDeviceGetCount);
+  ANNEAL_ENTER_DEVICE(cuDeviceGetCount);
   *count = static_cast<int>(setting("ANNEAL_CUDA_EMULATOR_DEVICES", 2));
   return *count == 0 ? kNoDevice : kSuccess;
 }
 Result cuDeviceGet(DeviceId* device, int ordinal) {
-  ANNEAL_ENTER(cuDeviceGet);
+  ANNEAL_ENTER_DEVICE(cuDeviceGet);
   *device = ordinal;
   return kSuccess;
 }
 Result cuDeviceGetName(char* name, int length, DeviceId device) {
-  ANNEAL_ENTER(cuDeviceGetName);
+  ANNEAL_ENTER_DEVICE(cuDeviceGetName);
   std::snprintf(name, static_cast<size_t>(length), "emulated GPU %d", device);
   return kSuccess;
 }
 Result cuDeviceGetAttribute(int* value, Attribute attribute, DeviceId) {
-  ANNEAL_ENTER(cuDeviceGetAttribute);
+  ANNEAL_ENTER_DEVICE(cuDeviceGetAttribute);
   const auto capability = static_cast<int>(setting("ANNEAL_CUDA_EMULATOR_CC", 80));
   switch (attribute) {
     case Attribute::computeCapabilityMajor: *value = capability / 10; break;
@@ -324,12 +330,12 @@ Result cuDeviceGetAttribute(int* value, Attribute attribute, DeviceId) {
   return kSuccess;
 }
 Result cuDeviceTotalMem_v2(size_t* bytes, DeviceId) {
-  ANNEAL_ENTER(cuDeviceTotalMem);
+  ANNEAL_ENTER_DEVICE(cuDeviceTotalMem);
   *bytes = static_cast<size_t>(setting("ANNEAL_CUDA_EMULATOR_MEMORY", int64_t{1} << 32));
   return kSuccess;
 }
 Result cuDevicePrimaryCtxRetain(Context* context, DeviceId) {
-  ANNEAL_ENTER(cuDevicePrimaryCtxRetain);
+  ANNEAL_ENTER_DEVICE(cuDevicePrimaryCtxRetain);
   *context = reinterpret_cast<Context>(&world());
   return kSuccess;
 }
@@ -342,7 +348,7 @@ Result cuDevicePrimaryCtxReset_v2(DeviceId) {
   return kSuccess;
 }
 Result cuCtxSetCurrent(Context context) {
-  ANNEAL_ENTER(cuCtxSetCurrent);
+  ANNEAL_ENTER_DEVICE(cuCtxSetCurrent);
   return context == reinterpret_cast<Context>(&world()) ? kSuccess : kInvalidContext;
 }
 Result cuModuleLoadData(Module* module, const void* image) {
@@ -392,7 +398,7 @@ Result cuMemFreeAsync(Pointer pointer, Stream stream) {
   return kSuccess;
 }
 Result cuDeviceGetDefaultMemPool(MemoryPool* pool, DeviceId) {
-  ANNEAL_ENTER(cuDeviceGetDefaultMemPool);
+  ANNEAL_ENTER_DEVICE(cuDeviceGetDefaultMemPool);
   *pool = reinterpret_cast<MemoryPool>(&world());
   return kSuccess;
 }

@@ -240,6 +240,11 @@ void Device::requireAlive() const {
     raise(Code::device, "the device was lost, device.request opens it anew (%s)", lost->message.c_str());
 }
 
+void Device::check(Result result, const char* call) {
+  if (isSticky(result)) waiter_->lose({Code::device, std::string("cuda: ") + call + ": " + describe(driver_, result)});
+  succeed(driver_, result, call);
+}
+
 void Device::fail(const char* op, const std::string& message, Result result) {
   Failure failure{result == kOutOfMemory ? Code::oom : Code::device, std::string(op) + ": " + message};
   if (isSticky(result)) waiter_->lose(std::move(failure));
@@ -380,10 +385,14 @@ uint64_t Device::read(void* to, const void* from, size_t bytes) {
 uint64_t Device::push(const FenceRecord& record) {
   Event over = nullptr;
   if (!waiter_->isLost()) {
-    driver_.cuCtxSetCurrent(context_);
-    over = event(kEventDisableTiming | kEventBlockingSync);
-    const Result result = driver_.cuEventRecord(over, compute_);
-    if (result != kSuccess) fail("sync", describe(driver_, result), result);
+    // Whoever awaits the fence is told what goes wrong here, as of everything else.
+    try {
+      driver_.cuCtxSetCurrent(context_);
+      over = event(kEventDisableTiming | kEventBlockingSync);
+      check(driver_.cuEventRecord(over, compute_), "cuEventRecord");
+    } catch (...) {
+      waiter_->fail(currentFailure("sync"));
+    }
   }
   waiter_->fence(over, record.done, record.context, record.token);
   return ++submitted_;
@@ -417,7 +426,7 @@ Event Device::event(unsigned flags) {
   if (flags == (kEventDisableTiming | kEventBlockingSync))
     if (const auto idle = waiter_->takeIdle()) return *idle;
   Event made = nullptr;
-  succeed(driver_, driver_.cuEventCreate(&made, flags), "cuEventCreate");
+  check(driver_.cuEventCreate(&made, flags), "cuEventCreate");
   return made;
 }
 
@@ -467,17 +476,17 @@ Function Device::functionOf(const char* kernel, uint32_t sharedBytes) {
       const Result result = driver_.cuModuleLoadData(&loaded, driver_.emulated ? kernel : static_cast<const void*>(image->data));
       if (result == kNoBinaryForGpu)
         raise(Code::device, "no kernels for a GPU of compute capability %d.%d: expected 7.5 or later", traits_.major, traits_.minor);
-      succeed(driver_, result, "cuModuleLoadData");
+      check(result, "cuModuleLoadData");
       module = modules_.emplace(room, loaded).first;
     }
     Function function = nullptr;
-    succeed(driver_, driver_.cuModuleGetFunction(&function, module->second, kernel + room.size() + 1), kernel);
+    check(driver_.cuModuleGetFunction(&function, module->second, kernel + room.size() + 1), kernel);
     found = functions_.emplace(kernel, function).first;
   }
   // Beyond 48 KB a kernel must be told.
   uint32_t& allowed = sharedBytes_.try_emplace(kernel, 48u << 10).first->second;
   if (sharedBytes > allowed) {
-    succeed(driver_, driver_.cuFuncSetAttribute(found->second, kMaxDynamicSharedSize, static_cast<int>(sharedBytes)),
+    check(driver_.cuFuncSetAttribute(found->second, kMaxDynamicSharedSize, static_cast<int>(sharedBytes)),
             "cuFuncSetAttribute");
     allowed = sharedBytes;
   }
@@ -510,12 +519,12 @@ uint64_t Device::push(const TimedRecord& record) {
   try {
     for (uint32_t sample = 0; sample < samples; ++sample) {
       if (swept.data != nullptr)
-        succeed(driver_, driver_.cuMemsetD8Async(reinterpret_cast<Pointer>(swept.data), 0, sweep, compute_), "cuMemsetD8Async");
+        check(driver_.cuMemsetD8Async(reinterpret_cast<Pointer>(swept.data), 0, sweep, compute_), "cuMemsetD8Async");
       for (const bool end : {false, true}) {
         if (end)
           for (uint32_t i = 0; i < inner; ++i) launchAll(record.op.op, call, 0);
         events->push_back(event(0));
-        succeed(driver_, driver_.cuEventRecord(events->back(), compute_), "cuEventRecord");
+        check(driver_.cuEventRecord(events->back(), compute_), "cuEventRecord");
       }
     }
   } catch (...) {
@@ -523,7 +532,7 @@ uint64_t Device::push(const TimedRecord& record) {
   }
   if (swept.data != nullptr) buffers_->give(swept);
   const Event done = event(kEventDisableTiming | kEventBlockingSync);
-  succeed(driver_, driver_.cuEventRecord(done, compute_), "cuEventRecord");
+  check(driver_.cuEventRecord(done, compute_), "cuEventRecord");
   waiter_->after(done, [this, events, seconds = seconds, inner = inner] {
     for (size_t i = 0; i + 1 < events->size(); i += 2) {
       float milliseconds = 0;
@@ -552,8 +561,8 @@ void Device::startProfile(size_t capacity) {
   requireAlive();
   driver_.cuCtxSetCurrent(context_);
   const Event zero = event(0);
-  succeed(driver_, driver_.cuEventRecord(zero, compute_), "cuEventRecord");
-  succeed(driver_, driver_.cuStreamSynchronize(compute_), "cuStreamSynchronize");
+  check(driver_.cuEventRecord(zero, compute_), "cuEventRecord");
+  check(driver_.cuStreamSynchronize(compute_), "cuStreamSynchronize");
   profile_ = std::make_unique<Taking>(capacity);  // its origin is now, which is when `zero` was
   profile_->zero = zero;
 }

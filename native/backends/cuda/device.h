@@ -97,6 +97,8 @@ class Device : public DeviceQueue {
   const Driver& driver() const { return driver_; }
   void requireAlive() const;
   void mayFail(uint32_t op);
+  // Raises unless the call succeeded.
+  void check(Result result, const char* call);
   // Keeps what a call of `op` failed with.
   void fail(const char* op, const std::string& message, Result result);
   // `index`: of the op in its record, the next one.

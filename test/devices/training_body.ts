@@ -1,4 +1,4 @@
-// Training on the WebGPU device, on the driver of this process: run by training.test.ts.
+// Training on the device that ANNEAL_TEST_DEVICE names, on the driver of this process: run by test/webgpu/ and test/cuda/.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { autograd, capture, device, nn, ops, optim, type Tensor, tensor, train } from '../../src/index.js';
@@ -6,12 +6,14 @@ import { cosine } from '../../src/schedule/index.js';
 import { compareRuns, trainable } from '../capture/setup.js';
 import { blobs } from '../support/blobs.js';
 
-await device.request('webgpu', { allowSoftware: true });
+const name = process.env.ANNEAL_TEST_DEVICE === 'cuda' ? 'cuda' : 'webgpu';
+const request = () => (name === 'cuda' ? device.request('cuda') : device.request('webgpu', { allowSoftware: true }));
+await request();
 
 const sizes = [8, 8, 3, 8, 3, 8].map((size, i) => ({ size, seed: 11 + i }));
 
 test('a captured MLP with dropout, AdamW, a schedule, clipping and averaged weights does what it does op by op', async () => {
-  device.setDevice('webgpu');
+  device.setDevice(name);
   const lr = cosine({ from: 0.01, steps: 12 });
   const make = () =>
     trainable(
@@ -30,7 +32,7 @@ test('a captured MLP with dropout, AdamW, a schedule, clipping and averaged weig
 });
 
 test('so does a captured conv net with batch norm, pooling and SGD', async () => {
-  device.setDevice('webgpu');
+  device.setDevice(name);
   const make = () =>
     trainable(
       nn.sequential([
@@ -49,8 +51,8 @@ test('so does a captured conv net with batch norm, pooling and SGD', async () =>
 });
 
 /** The losses of a conv net's first steps, from the same seed and data; each awaited before the next step, or all at the end. */
-async function lossCurve(name: 'cpu' | 'webgpu', steps: number, awaited = true): Promise<number[]> {
-  device.setDevice(name);
+async function lossCurve(on: 'cpu' | typeof name, steps: number, awaited = true): Promise<number[]> {
+  device.setDevice(on);
   const model = nn.models.lenet({ filters: [8, 16], padding: 'same', hidden: [32] });
   model.build([14, 14, 1], 1);
   const optimizer = optim.create(optim.sgd({ lr: 0.02, momentum: 0.9 }), model.namedParameters());
@@ -75,21 +77,21 @@ async function lossCurve(name: 'cpu' | 'webgpu', steps: number, awaited = true):
 }
 
 test("a conv net's first 50 losses are those of the CPU within 1e-3", async () => {
-  const [cpu, gpu] = [await lossCurve('cpu', 50), await lossCurve('webgpu', 50)];
+  const [cpu, gpu] = [await lossCurve('cpu', 50), await lossCurve(name, 50)];
   cpu.forEach((loss, i) => {
     assert.ok(Math.abs(loss - (gpu[i] ?? Number.NaN)) <= 1e-3, `step ${i}: ${loss} and ${gpu[i]}`);
   });
   assert.ok((cpu.at(-1) ?? 1) < 0.5 * (cpu[0] ?? 0), 'it learns');
 });
 
-test('steps that are enqueued while shaders still compile', async () => {
-  await device.request('webgpu', { allowSoftware: true });
-  const [together, apart] = [await lossCurve('webgpu', 4, false), await lossCurve('webgpu', 4)];
+test('steps that are enqueued before kernels are there', async () => {
+  await request();
+  const [together, apart] = [await lossCurve(name, 4, false), await lossCurve(name, 4)];
   assert.deepEqual(together, apart);
 });
 
 test('train.fit captures, validates, restores the best weights and reports ratios', async () => {
-  device.setDevice('webgpu');
+  device.setDevice(name);
   const set = blobs(96, 1);
   const model = nn.models.mlp({ hidden: [16], outputs: 3 });
   await using run = train.fit(model, {
@@ -114,7 +116,7 @@ test('train.fit captures, validates, restores the best weights and reports ratio
 });
 
 test('second derivatives', async () => {
-  device.setDevice('webgpu');
+  device.setDevice(name);
   const x = tensor([0.3, -0.7, 1.1]);
   const slope = autograd.grad((each: Tensor) => ops.sum(ops.tanh(each)));
   const [second] = autograd.grad((each: Tensor) => ops.sum(slope(each)[0] as Tensor))(x);
