@@ -26,6 +26,12 @@ inline Parts partsOf(uint32_t k, uint64_t tiles, uint32_t most) {
   return {ceilDiv(k, length), length};
 }
 
+// What tensor_tile.cuh's four buffers take; whether the operands' neighbours lie along o.
+constexpr uint32_t tensorSharedBytes(bool alongA, bool alongB) {
+  const auto floats = [](bool along) { return along ? 16u * 136 : 128u * 20; };
+  return 4 * 4 * (floats(alongA) + floats(alongB));
+}
+
 // c = activation(accumulated c + sum of the parts + bias)
 inline void sumParts(const Call& call, const Span<float>& parts, const Span<const float>& bias, const Span<float>& c,
                      uint32_t columns, uint32_t count, uint32_t accumulate, uint32_t activation) {

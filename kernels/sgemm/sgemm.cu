@@ -1,4 +1,4 @@
-// sgemm on CUDA cores (contract: sgemm.h; the tile: common/gemm_tile.cuh). Matrix units: tensor.cu's kernels of this room.
+// sgemm on CUDA cores (contract: sgemm.h; the tile: common/gemm_tile.cuh). Matrix units: sgemm_tensor.cu.
 //
 // Kernels    sgemm_{nn,nt,tn}_{large,medium,small}: tiles of 128 x 256, 128 x 128 (8 deep) and 64 x 64 (16 deep), 16 bytes an access:
 //            pitches, strides and addresses are multiples of that. sgemm_{nn,nt,tn,tt}_any: 64 x 64, an element an access.
@@ -6,55 +6,19 @@
 // Limits     A medium tile reads 128 + 128 floats of a k for 128 x 128 FMAs: 64 flops a byte, from L2 or memory; a large one 85. An A100
 //            has 19.5 TFLOP/s and 1.6 TB/s, 12.5 flops a byte: FMAs bind.
 #include "../common/gemm_tile.cuh"
-#include "sgemm.cuda.h"
+#include "matrix_place.cuh"
 
 namespace anneal::cuda {
 namespace {
 
-// A stored matrix. `Along`: o is the dense dimension, else k is.
-template <bool Along> struct MatrixPlace {
-  using Line = int64_t;  // the first element; below 0: not in the matrix
-  Span<const float> data;
-  int64_t start;
-  int64_t pitch;
-  int oEnd;
-
-  ANNEAL_GPU Line line(int o) const { return o < oEnd ? start + (Along ? o : o * pitch) : -1; }
-  ANNEAL_GPU bool at(const Line& line, int k, int64_t& index) const {
-    index = line + (Along ? k * pitch : k);
-    return line >= 0;
-  }
-};
-
-// Tiles in the order in which neighbours share rows of A and columns of B in the L2 cache: down in columns of 8.
-ANNEAL_GPU void tileOf(uint32_t tilesM, uint32_t tilesN, uint32_t& tileM, uint32_t& tileN) {
-  constexpr uint32_t kGroup = 8;
-  const uint32_t group = blockIdx.x / (kGroup * tilesN), first = group * kGroup;
-  const uint32_t height = tilesM - first < kGroup ? tilesM - first : kGroup;
-  const uint32_t within = blockIdx.x % (kGroup * tilesN);
-  tileM = first + within % height;
-  tileN = within / height;
-}
-
 template <class Tile, bool TransA, bool TransB, int W> ANNEAL_GPU void product(const SgemmArgs& args) {
-  const uint32_t tilesM = (args.m + Tile::BM - 1) / Tile::BM, tilesN = (args.n + Tile::BN - 1) / Tile::BN;
-  uint32_t tileM, tileN;
-  tileOf(tilesM, tilesN, tileM, tileN);
-  const uint32_t item = blockIdx.z * gridDim.y + blockIdx.y;  // matrix and part
-  if (item >= args.batch * args.parts) return;
-  const uint32_t matrix = item % args.batch, part = item / args.batch;
-  const auto m = static_cast<int>(args.m), n = static_cast<int>(args.n), k = static_cast<int>(args.k);
-  const MatrixPlace<TransA> a{args.a, static_cast<int64_t>(matrix * args.strideA), args.pitchA, m};
-  const MatrixPlace<!TransB> b{args.b, static_cast<int64_t>(matrix * args.strideB), args.pitchB, n};
+  ProductPart part;
+  if (!part.find(args, Tile::BM, Tile::BN)) return;
+  const MatrixPlace<TransA> a = placeA<TransA>(args, part);
+  const MatrixPlace<!TransB> b = placeB<!TransB>(args, part);
   const ProductEnd end{args.d, args.bias, args.accumulate, args.activation, args.fours};
-  const int kBegin = static_cast<int>(part * args.part);
-  const int kEnd = args.k - part * args.part < args.part ? k : kBegin + static_cast<int>(args.part);
-  const int64_t first = static_cast<int64_t>(item) * m * n;
-  multiplyTile<Tile, TransA, !TransB, W, W>(
-      a, b, static_cast<int>(tileM) * Tile::BM, static_cast<int>(tileN) * Tile::BN, kBegin, kEnd,
-      [&](int row, int column, float4 v) {
-        if (row < m && column < n) end(first + static_cast<int64_t>(row) * n, column, n, v);
-      });
+  multiplyTile<Tile, TransA, !TransB, W, W>(a, b, part.row, part.column, part.kBegin, part.kEnd,
+                                            [&](int row, int column, float4 v) { part.finish(args, end, row, column, v); });
 }
 
 }  // namespace

@@ -19,6 +19,9 @@ constexpr const char* kMedium[] = {"sgemm/sgemm_nn_medium", "sgemm/sgemm_nt_medi
 constexpr const char* kSmall[] = {"sgemm/sgemm_nn_small", "sgemm/sgemm_nt_small", "sgemm/sgemm_tn_small"};
 constexpr const char* kAny[] = {"sgemm/sgemm_nn_any", "sgemm/sgemm_nt_any", "sgemm/sgemm_tn_any", "sgemm/sgemm_tt_any"};
 
+constexpr const char* kTf32[] = {"sgemm_tensor/nn_tf32", "sgemm_tensor/nt_tf32", "sgemm_tensor/tn_tf32"};
+constexpr const char* kBf16[] = {"sgemm_tensor/nn_bf16", "sgemm_tensor/nt_bf16", "sgemm_tensor/tn_bf16"};
+
 // One row or column of C.
 void vector(const Call& call, const SgemmParams& p) {
   const bool row = p.m == 1;
@@ -72,6 +75,14 @@ void sgemm(Call& call) {
   } else if (fours && tiles(128, 128) * p.batch >= kTypicalMultiprocessors) {
     rows = columns = 128, kernels = kMedium;
   }
+  const int which = (p.transA != 0 ? 2 : 0) + (p.transB != 0 ? 1 : 0);
+  uint32_t shared = 0;
+  // Smaller products leave most of a matrix unit's tile empty.
+  if (fours && call.traits().precision != Precision::f32 && p.m > 32 && p.n > 32) {
+    rows = columns = 128;
+    kernels = call.traits().precision == Precision::tf32 ? kTf32 : kBf16;
+    shared = tensorSharedBytes(p.transA != 0, p.transB == 0);
+  }
   const uint64_t blocks = tiles(rows, columns);
   const Parts parts = partsOf(p.k, blocks * p.batch, kMostItems / std::max(1u, p.batch));
   args.parts = parts.count, args.part = parts.length;
@@ -84,8 +95,7 @@ void sgemm(Call& call) {
     args.fours = p.n % 4 == 0;
   }
   const uint32_t items = p.batch * parts.count, y = std::min(items, kMostItems);
-  const int which = (p.transA != 0 ? 2 : 0) + (p.transB != 0 ? 1 : 0);
-  call.launch(kernels[which], {static_cast<uint32_t>(blocks), y, ceilDiv(items, y)}, {kBlock}, args);
+  call.launch(kernels[which], {static_cast<uint32_t>(blocks), y, ceilDiv(items, y)}, {kBlock}, args, shared);
   if (parts.count > 1) sumParts(call, args.d, call.input<float>(2), c, p.n, parts.count, p.accumulate, p.activation);
 }
 

@@ -162,7 +162,31 @@ test('a profile has the times of its ops', async () => {
 });
 
 test('a product in the precision asked for', async () => {
-  await device.request('cuda', { precision: 'f32' });
+  const a = Float32Array.from({ length: 64 * 64 }, (_, i) => Math.sin(i * i));
+  const b = Float32Array.from({ length: 64 * 64 }, (_, i) => Math.cos(3 * i * i));
+  const product = async (): Promise<ArrayLike<number>> => {
+    using c = scope(() => ops.matmul(tensor(a, [64, 64]), tensor(b, [64, 64])));
+    return c.data();
+  };
+  device.setDevice('cpu');
+  const exact = await product();
+  /** The largest error, in parts of the sum of the magnitudes, which is at most 64. */
+  const worst = async (precision: 'f32' | 'tf32' | 'bf16'): Promise<number> => {
+    await device.request('cuda', { precision });
+    device.setDevice('cuda');
+    const found = await product();
+    return Math.max(...Array.from(exact, (value, i) => Math.abs(value - (found[i] ?? Number.NaN)))) / 64;
+  };
+  // A factor is off by half of its last bit: 24, 11 and 8 bits; errors add up like a random walk.
+  assert.ok((await worst('f32')) < 2 ** -24);
+  for (const [precision, bits] of [
+    ['tf32', 11],
+    ['bf16', 8],
+  ] as const) {
+    const error = await worst(precision);
+    assert.ok(error < 2 ** -bits, `${precision}: ${error}`);
+    assert.ok(error > 2 ** -(bits + 6), `${precision}: ${error} is too small to be rounded to ${bits} bits`);
+  }
   process.env.ANNEAL_CUDA_EMULATOR_CC = '75';
   await rejects(device.request('cuda', { precision: 'tf32' }), 'E_DEVICE', /compute capability 8\.0/);
   delete process.env.ANNEAL_CUDA_EMULATOR_CC;

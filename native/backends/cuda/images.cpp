@@ -8,9 +8,9 @@ namespace anneal::cuda {
 extern const Image images[];
 extern const size_t imageCount;
 
-const Image* imageOf(std::string_view room) {
+const Image* imageOf(std::string_view file) {
   for (size_t i = 0; i < imageCount; ++i)
-    if (room == images[i].room) return &images[i];
+    if (file == images[i].file) return &images[i];
   return nullptr;
 }
 

@@ -1,4 +1,4 @@
-// The kernels of each room, compiled by nvcc and embedded as a fat binary (cubins and PTX); none in a build without nvcc.
+// The kernels of each .cu file, compiled by nvcc and embedded as a fat binary (cubins and PTX); none in a build without nvcc.
 #pragma once
 
 #include <cstddef>
@@ -7,12 +7,12 @@
 namespace anneal::cuda {
 
 struct Image {
-  const char* room;
+  const char* file;
   const unsigned char* data;
 };
 
-// Null where the build has no kernels of that room.
-const Image* imageOf(std::string_view room);
+// Null where the build has no kernels of that file (its name without .cu).
+const Image* imageOf(std::string_view file);
 // The version of the toolkit that made them, 13000 for 13.0; 0 in a build without nvcc.
 int toolkitVersion();
 
