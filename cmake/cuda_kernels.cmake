@@ -1,6 +1,6 @@
 # CUDA kernels: each .cu a fat binary of cubins and PTX, embedded in the addon. Without nvcc the addon has none, and says so.
 set(cuda_archs ${ANNEAL_CUDA_ARCHS})
-if(NOT cuda_archs)
+if(NOT cuda_archs OR cuda_archs STREQUAL "all")
   set(cuda_archs 75 80 86 89 90 100 120)
 endif()
 if(cuda_archs STREQUAL "none")

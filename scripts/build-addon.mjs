@@ -162,7 +162,7 @@ async function buildWithCMake() {
     `--parallel=${jobs}`,
     '--log-level=warn',
     `--CDANNEAL_WERROR=${werror ? 'ON' : 'OFF'}`,
-    `--CDANNEAL_CUDA_ARCHS=${cudaArchs.join(';')}`,
+    `--CDANNEAL_CUDA_ARCHS=${cudaArchs.join(';') || 'all'}`,
   ];
   // `build` alone would keep the options of an earlier configuration. CMake refuses a build folder that was made for
   // another source folder (a moved checkout), so such a one is dropped.

@@ -26,16 +26,17 @@
 
 namespace anneal::cuda {
 
-template <int Bm, int Bn, int Bk, int Tm, int Tn> struct TileShape {
-  static constexpr int BM = Bm, BN = Bn, BK = Bk, TM = Tm, TN = Tn;
+// `Pairs`: steps of two k that are unrolled; all of them, but where that is more than a thousand FMAs, on which ptxas takes seconds.
+template <int Bm, int Bn, int Bk, int Tm, int Tn, int Pairs> struct TileShape {
+  static constexpr int BM = Bm, BN = Bn, BK = Bk, TM = Tm, TN = Tn, pairs = Pairs;
   static constexpr int threads = (BM / TM) * (BN / TN);
   static_assert(TM % 4 == 0 && TN % 4 == 0, "a thread's part is made of 4 x 4 blocks");
   static_assert(BM / TM == 16 && BN / TN == 16, "256 threads, as 4 x 2 warps of 4 x 8 lanes");
 };
 
-using LargeTile = TileShape<128, 256, 8, 8, 16>;
-using MediumTile = TileShape<128, 128, 8, 8, 8>;
-using SmallTile = TileShape<64, 64, 16, 4, 4>;
+using LargeTile = TileShape<128, 256, 8, 8, 16, 4>;
+using MediumTile = TileShape<128, 128, 8, 8, 8, 4>;
+using SmallTile = TileShape<64, 64, 16, 4, 4, 8>;
 
 // One operand's way into shared memory. `Along`: neighbours lie along o; else along k. `W`: neighbours taken at once, 4 or 1.
 // `Place` has `Span<const float> data`, `Line line(int o) const`, what is known of an o once for all k, and
@@ -190,14 +191,19 @@ ANNEAL_GPU void multiplyTile(const PlaceA& placeA, const PlaceB& placeB, int oa0
         b[half][4 * j] = v.x, b[half][4 * j + 1] = v.y, b[half][4 * j + 2] = v.z, b[half][4 * j + 3] = v.w;
       }
     };
-    read(0, 0);
-#pragma unroll
-    for (int k = 0; k < BK; ++k) {
-      if (k + 1 < BK) read(k + 1, (k + 1) % 2);
+    const auto multiply = [&](int half) {
 #pragma unroll
       for (int i = 0; i < TM; ++i)
 #pragma unroll
-        for (int j = 0; j < TN; ++j) sums[i][j] = fmaf(a[k % 2][i], b[k % 2][j], sums[i][j]);
+        for (int j = 0; j < TN; ++j) sums[i][j] = fmaf(a[half][i], b[half][j], sums[i][j]);
+    };
+    read(0, 0);
+#pragma unroll(Tile::pairs)
+    for (int k = 0; k < BK; k += 2) {
+      read(k + 1, 1);
+      multiply(0);
+      if (k + 2 < BK) read(k + 2, 0);
+      multiply(1);
     }
     if (more) {
       loadA.store(buffers.a[now ^ 1]);
@@ -214,30 +220,38 @@ ANNEAL_GPU void multiplyTile(const PlaceA& placeA, const PlaceB& placeB, int oa0
              make_float4(sums[i][4 * j], sums[i][4 * j + 1], sums[i][4 * j + 2], sums[i][4 * j + 3]));
 }
 
-// What becomes of a product's elements: stored, with what is added and the activation; or, of a part of the sum, stored as they are.
+// What becomes of a product's elements: stored, with what is added and relu; or, of a part of the sum, stored as they are. A thread does this
+// for up to 32 vectors, written out: so it is short, and other activations are a launch of their own.
 struct ProductEnd {
   Span<float> d;
   Span<const float> bias;  // absent: none
-  uint32_t accumulate, activation;
-  uint32_t fours;  // rows of d begin on multiples of 16 bytes
+  uint32_t accumulate;
+  float least;             // 0 for relu, else -Infinity; NaN stays
+  uint32_t fours;          // rows of d begin on multiples of 16 bytes
 
   // Columns from `column` on of a row that begins at `row`, as far as there are.
   ANNEAL_GPU void operator()(int64_t row, int column, int columns, float4 v) const {
-    float values[4] = {v.x, v.y, v.z, v.w};
-    const bool whole = fours != 0 && column + 4 <= columns;
-    if (accumulate != 0 && whole) {
-      const float4 old = d.as<float4>(row + column);
-      values[0] += old.x, values[1] += old.y, values[2] += old.z, values[3] += old.w;
+    const int64_t at = row + column;
+    if (fours != 0) {  // then there are four of them or none
+      if (accumulate != 0) v = sum(d.as<float4>(at), v);
+      if (bias.present()) v = sum(v, make_float4(bias[column], bias[column + 1], bias[column + 2], bias[column + 3]));
+      d.as<float4>(at) = make_float4(bounded(v.x), bounded(v.y), bounded(v.z), bounded(v.w));
+      return;
     }
-#pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      if (column + j >= columns) break;
-      if (accumulate != 0 && !whole) values[j] += d[row + column + j];
-      if (bias.present()) values[j] += bias[column + j];
-      values[j] = activate(values[j], activation);
-      if (!whole) d[row + column + j] = values[j];
-    }
-    if (whole) d.as<float4>(row + column) = make_float4(values[0], values[1], values[2], values[3]);
+    one(at, column, columns, v.x);
+    one(at + 1, column + 1, columns, v.y);
+    one(at + 2, column + 2, columns, v.z);
+    one(at + 3, column + 3, columns, v.w);
+  }
+
+ private:
+  ANNEAL_GPU static float4 sum(float4 a, float4 b) { return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w); }
+  ANNEAL_GPU float bounded(float x) const { return x < least ? least : x; }
+  ANNEAL_GPU void one(int64_t at, int column, int columns, float x) const {
+    if (column >= columns) return;
+    if (accumulate != 0) x = d[at] + x;
+    if (bias.present()) x += bias[column];
+    d[at] = bounded(x);
   }
 };
 

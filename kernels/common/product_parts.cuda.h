@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 
 #include "../../native/backends/cuda/launch.h"
+#include "../elementwise/elementwise.cuda.h"
 #include "../sgemm/sgemm.cuda.h"
+#include "activation.h"
 
 namespace anneal::cuda {
 
@@ -24,6 +27,19 @@ inline Parts partsOf(uint32_t k, uint64_t tiles, uint32_t most) {
   if (count <= 1) return {1, (k + 31) / 32 * 32};
   const uint32_t length = (ceilDiv(k, static_cast<int64_t>(count)) + 31) / 32 * 32;
   return {ceilDiv(k, length), length};
+}
+
+// What a tile does itself of an activation: relu.
+inline float leastOf(uint32_t activation) {
+  return static_cast<Activation>(activation) == Activation::relu ? 0.0f : -std::numeric_limits<float>::infinity();
+}
+
+// And what it leaves to a launch of its own.
+inline void activateAfter(const Call& call, const Span<float>& result, uint32_t activation) {
+  const auto which = static_cast<Activation>(activation);
+  if (which == Activation::none || which == Activation::relu) return;
+  const UnaryCode code = which == Activation::sigmoid ? UnaryCode::sigmoid : UnaryCode::tanh;
+  launchUnary(call, {result.data, result.size}, result, {static_cast<uint32_t>(code), 0, static_cast<uint32_t>(result.size), 0, 0, 0, 0});
 }
 
 // What tensor_tile.cuh's four buffers take; whether the operands' neighbours lie along o.

@@ -83,7 +83,7 @@ template <class Tile, bool Forward, int W> ANNEAL_GPU void convProduct(const Con
   const int group = static_cast<int>(blockIdx.y);
   const WindowPlace windows{args.source, args, group * static_cast<int>(args.depth)};
   const ProductEnd end{args.result, args.bias.present() ? args.bias.from(static_cast<int64_t>(group) * args.columns) : args.bias, 0,
-                       args.activation, args.fours};
+                       args.least, args.fours};
   const auto finish = [&](int row, int column, float4 v) {
     if (row >= static_cast<int>(args.rows) || column >= static_cast<int>(args.columns)) return;
     uint32_t i, j;
@@ -151,7 +151,7 @@ template <class Tile, int W> ANNEAL_GPU void convWeight(const ConvWeightArgs& ar
   const TurnedWindows windows{args.x, args, static_cast<int>(group * (args.params.c / args.params.groups))};
   const int first = static_cast<int>(group * args.columns);
   const GradientPlace gradient{args.dy, args, first};
-  const ProductEnd end{args.dw, {nullptr, 0}, args.accumulate, 0, args.fours};
+  const ProductEnd end{args.dw, {nullptr, 0}, args.accumulate, -INFINITY, args.fours};
   const uint32_t kBegin = part * args.part, kEnd = args.positions - kBegin < args.part ? args.positions : kBegin + args.part;
   const int64_t start = static_cast<int64_t>(part) * args.rows * args.params.oc + first;
   multiplyTile<Tile, true, true, W, W>(windows, gradient, static_cast<int>(tileM) * Tile::BM, static_cast<int>(tileN) * Tile::BN,

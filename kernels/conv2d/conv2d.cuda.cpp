@@ -79,10 +79,11 @@ void conv2d(Call& call) {
   args.strideDown = args.strideAcross = 1;
   args.kernelW = static_cast<int>(p.kw);
   args.weightsPitch = static_cast<int>(p.oc), args.weightsRows = static_cast<int>(args.depth);
-  args.activation = p.activation;
+  args.least = leastOf(p.activation);
   const bool aligned = alignedBy16(args.source) && alignedBy16(args.weights);
   args.fours = args.columns % 4 == 0 && alignedBy16(args.result);
   launchProduct(call, args, p.oh, p.ow, p.groups, aligned && args.columns % 4 == 0 && args.depth % 4 == 0, true);
+  activateAfter(call, args.result, p.activation);
 }
 
 void conv2d_backward_data(Call& call) {
@@ -91,6 +92,7 @@ void conv2d_backward_data(Call& call) {
   mustFit(static_cast<uint64_t>(p.n) * p.h * p.w, "positions");
   mustFit(static_cast<uint64_t>(p.kh) * p.kw * p.oc, "weights of a channel");
   ConvProductArgs args{};
+  args.least = leastOf(0);
   args.source = call.input<float>(0);
   args.weights = call.input<float>(1);
   args.result = call.output<float>(0);

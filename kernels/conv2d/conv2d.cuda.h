@@ -27,7 +27,8 @@ struct ConvProductArgs {
   // And where its result lies: pixel ((n * resultH + firstDown + row * strideDown) * resultW + ...).
   int resultH, resultW, resultC, firstDown, firstAcross, strideDown, strideAcross;
   int kernelW, weightsPitch, weightsRows;  // weights [taps][weightsRows][weightsPitch]
-  uint32_t activation, fours;
+  float least;  // of the result: 0 for relu, else -Infinity
+  uint32_t fours;
 };
 
 // dw: rows are (tap, channel of x), k runs over positions of dy.

@@ -31,11 +31,17 @@ template <int N> Walk walkOf(uint32_t rank, const uint32_t* dims, const uint32_t
 
 }  // namespace
 
-void unary(Call& call) {
-  const UnaryArgs args{call.input<uint32_t>(0), call.output<uint32_t>(0), call.as<UnaryParams>()};
-  const bool fours = alignedBy16(args.x) && alignedBy16(args.out);
-  call.launch(fours ? "elementwise/unary4" : "elementwise/unary1", gridFor(args.params.count, fours ? 4 : 1), {kBlock}, args);
+namespace {
+
+void launchWords(const Call& call, const Span<const uint32_t>& x, const Span<uint32_t>& out, const UnaryParams& params) {
+  const UnaryArgs args{x, out, params};
+  const bool fours = alignedBy16(x) && alignedBy16(out);
+  call.launch(fours ? "elementwise/unary4" : "elementwise/unary1", gridFor(params.count, fours ? 4 : 1), {kBlock}, args);
 }
+
+}  // namespace
+
+void unary(Call& call) { launchWords(call, call.input<uint32_t>(0), call.output<uint32_t>(0), call.as<UnaryParams>()); }
 
 void binary(Call& call) {
   const auto& p = call.as<BinaryParams>();
@@ -83,3 +89,11 @@ void fill(Call& call) {
 }
 
 }  // namespace anneal::cuda::ops
+
+namespace anneal::cuda {
+
+void launchUnary(const Call& call, const Span<const float>& x, const Span<float>& out, const UnaryParams& params) {
+  ops::launchWords(call, {reinterpret_cast<const uint32_t*>(x.data), x.size}, {reinterpret_cast<uint32_t*>(out.data), out.size}, params);
+}
+
+}  // namespace anneal::cuda

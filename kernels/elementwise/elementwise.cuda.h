@@ -38,6 +38,10 @@ struct WhereArgs {
   uint32_t scalarA, scalarB;
 };
 
+// out = f(x), on the words of floats. `x` may be `out`.
+class Call;
+void launchUnary(const Call& call, const Span<const float>& x, const Span<float>& out, const UnaryParams& params);
+
 // `x` and `out` are bytes.
 struct CastArgs {
   Span<const unsigned char> x;

@@ -16,7 +16,7 @@ template <class Tile, bool TransA, bool TransB, int W> ANNEAL_GPU void product(c
   if (!part.find(args, Tile::BM, Tile::BN)) return;
   const MatrixPlace<TransA> a = placeA<TransA>(args, part);
   const MatrixPlace<!TransB> b = placeB<!TransB>(args, part);
-  const ProductEnd end{args.d, args.bias, args.accumulate, args.activation, args.fours};
+  const ProductEnd end{args.d, args.bias, args.accumulate, args.least, args.fours};
   multiplyTile<Tile, TransA, !TransB, W, W>(a, b, part.row, part.column, part.kBegin, part.kEnd,
                                             [&](int row, int column, float4 v) { part.finish(args, end, row, column, v); });
 }

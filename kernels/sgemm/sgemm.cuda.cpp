@@ -60,7 +60,8 @@ void sgemm(Call& call) {
   args.pitchA = p.transA != 0 ? p.m : p.k;
   args.pitchB = p.transB != 0 ? p.k : p.n;
   args.strideA = p.strideA, args.strideB = p.strideB;
-  args.accumulate = p.accumulate, args.activation = p.activation;
+  args.accumulate = p.accumulate;
+  args.least = leastOf(p.activation);
   args.fours = p.n % 4 == 0 && alignedBy16(args.d);
 
   const bool fours = alignedBy16(args.a) && alignedBy16(args.b) && args.pitchA % 4 == 0 && args.pitchB % 4 == 0 &&
@@ -91,12 +92,14 @@ void sgemm(Call& call) {
     const int64_t count = static_cast<int64_t>(p.batch) * p.m * p.n;
     args.d = call.scratch<float>(count * parts.count);
     args.bias = {nullptr, 0};
-    args.accumulate = args.activation = 0;
+    args.accumulate = 0;
+    args.least = leastOf(0);
     args.fours = p.n % 4 == 0;
   }
   const uint32_t items = p.batch * parts.count, y = std::min(items, kMostItems);
   call.launch(kernels[which], {static_cast<uint32_t>(blocks), y, ceilDiv(items, y)}, {kBlock}, args, shared);
   if (parts.count > 1) sumParts(call, args.d, call.input<float>(2), c, p.n, parts.count, p.accumulate, p.activation);
+  else activateAfter(call, c, p.activation);
 }
 
 }  // namespace anneal::cuda::ops

@@ -12,7 +12,8 @@ struct SgemmArgs {
   uint32_t m, n, k, batch;
   uint32_t pitchA, pitchB;    // elements from one stored row to the next
   uint64_t strideA, strideB;  // elements from one matrix of the batch to the next
-  uint32_t accumulate, activation;
+  uint32_t accumulate;
+  float least;           // of the result: 0 for relu, else -Infinity
   uint32_t parts, part;  // parts of k, each of so many, a multiple of 32
   uint32_t fours;        // rows of d begin on multiples of 16 bytes
 };

@@ -11,7 +11,7 @@ template <Rounding R, bool TransA, bool TransB> ANNEAL_GPU void product(const Sg
   if (!part.find(args, kTensorTile, kTensorTile)) return;
   const MatrixPlace<TransA> a = placeA<TransA>(args, part);
   const MatrixPlace<!TransB> b = placeB<!TransB>(args, part);
-  const ProductEnd end{args.d, args.bias, args.accumulate, args.activation, args.fours};
+  const ProductEnd end{args.d, args.bias, args.accumulate, args.least, args.fours};
   multiplyTensorTile<R, TransA, !TransB>(a, b, part.row, part.column, part.kBegin, part.kEnd,
                                                  [&](int row, int column, float4 v) { part.finish(args, end, row, column, v); });
 }
