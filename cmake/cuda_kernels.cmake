@@ -1,9 +1,11 @@
 # CUDA kernels: each .cu a fat binary of cubins and PTX, embedded in the addon. Without nvcc the addon has none, and says so.
 set(cuda_archs ${ANNEAL_CUDA_ARCHS})
+set(cuda_dir ${CMAKE_BINARY_DIR}/cuda)
 if(NOT cuda_archs OR cuda_archs STREQUAL "all")
   set(cuda_archs 75 80 86 89 90 100 120)
 endif()
 if(cuda_archs STREQUAL "none")
+  file(REMOVE_RECURSE ${cuda_dir})
   message(STATUS "CUDA kernels: left out, as ANNEAL_CUDA_ARCHS says")
   return()
 endif()
@@ -32,7 +34,6 @@ endforeach()
 # Nothing beyond compute capability 8.0 is used, so what later ones run is made of one PTX: the front end takes half of the time. Each cubin
 # is a step of its own: they are made side by side, and `npm run cuda:report` reads them.
 include(cmake/cuda_rooms.cmake)
-set(cuda_dir ${CMAKE_BINARY_DIR}/cuda)
 file(MAKE_DIRECTORY ${cuda_dir})
 # What a .cu includes nvcc writes down; an older CMake cannot read it, and goes by names.
 if(CMAKE_VERSION VERSION_LESS 3.20)
@@ -58,6 +59,7 @@ foreach(path IN LISTS cuda_files)
         add_custom_command(OUTPUT ${cubin} COMMAND ${ANNEAL_ptxas} -arch=sm_${arch} -O3 -warn-spills -o ${cubin} ${ptx}
           DEPENDS ${ptx} VERBATIM COMMENT "Building CUDA kernels of ${name} for sm_${arch}")
         list(APPEND parts ${cubin})
+        list(APPEND cuda_cubins ${cubin})
         list(APPEND images --image3=kind=elf,sm=${arch},file=${cubin})
       endif()
     endforeach()
@@ -85,6 +87,14 @@ foreach(path IN LISTS cuda_files)
   string(APPEND entries "  {\"${name}\", anneal_image_${name}},\n")
   list(APPEND cuda_images ${image})
 endforeach()
+# Those of other capabilities, or of files that are gone.
+file(GLOB stale ${cuda_dir}/*.cubin)
+if(cuda_cubins)
+  list(REMOVE_ITEM stale ${cuda_cubins})
+endif()
+if(stale)
+  file(REMOVE ${stale})
+endif()
 string(APPEND table "namespace anneal::cuda {\nextern const Image images[] = {\n${entries}};\n"
   "extern const size_t imageCount = sizeof images / sizeof *images;\n}\n")
 file(CONFIGURE OUTPUT ${cuda_dir}/images_table.cpp CONTENT "${table}" @ONLY)

@@ -99,7 +99,7 @@ test('tiles and optimizers go to memory 16 bytes at a time', { skip: noCubins },
     assert.ok((whole['STG.128'] ?? 0) > 0, what);
   });
   each(/^(sgd_momentum_ema|adam|rmsprop)\//, (_, whole, what) => {
-    if (/sum|norm|fold|finish/.test(what)) return;
+    if (!/_update4? on/.test(what)) return; // the others take what is not aligned, or add up statistics
     assert.ok((whole['LDG.128'] ?? 0) > 0 && (whole['STG.128'] ?? 0) > 0, what);
   });
 });
