@@ -26,6 +26,14 @@
 
 namespace anneal::cuda {
 
+// Blocks of 256 threads that share a multiprocessor where a thread holds 64 sums: before asynchronous copies a thread also holds what is on
+// its way, and windows of an image leave no room for that in 128 registers.
+#if ANNEAL_ASYNC_COPIES
+constexpr int kWindowBlocks = 2;
+#else
+constexpr int kWindowBlocks = 1;
+#endif
+
 // `Pairs`: steps of two k that are unrolled; all of them, but where that is more than a thousand FMAs, on which ptxas takes seconds.
 template <int Bm, int Bn, int Bk, int Tm, int Tn, int Pairs> struct TileShape {
   static constexpr int BM = Bm, BN = Bn, BK = Bk, TM = Tm, TN = Tn, pairs = Pairs;

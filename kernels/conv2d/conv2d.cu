@@ -164,13 +164,13 @@ template <class Tile, int W> ANNEAL_GPU void convWeight(const ConvWeightArgs& ar
 
 }  // namespace
 
-extern "C" __global__ void __launch_bounds__(256, 2) forward_medium(const ConvProductArgs args) { convProduct<MediumTile, true, 4>(args); }
+extern "C" __global__ void __launch_bounds__(256, kWindowBlocks) forward_medium(const ConvProductArgs args) { convProduct<MediumTile, true, 4>(args); }
 extern "C" __global__ void __launch_bounds__(256, 3) forward_small(const ConvProductArgs args) { convProduct<SmallTile, true, 4>(args); }
 extern "C" __global__ void __launch_bounds__(256, 2) forward_any(const ConvProductArgs args) { convProduct<SmallTile, true, 1>(args); }
-extern "C" __global__ void __launch_bounds__(256, 2) data_medium(const ConvProductArgs args) { convProduct<MediumTile, false, 4>(args); }
+extern "C" __global__ void __launch_bounds__(256, kWindowBlocks) data_medium(const ConvProductArgs args) { convProduct<MediumTile, false, 4>(args); }
 extern "C" __global__ void __launch_bounds__(256, 3) data_small(const ConvProductArgs args) { convProduct<SmallTile, false, 4>(args); }
 extern "C" __global__ void __launch_bounds__(256, 2) data_any(const ConvProductArgs args) { convProduct<SmallTile, false, 1>(args); }
-extern "C" __global__ void __launch_bounds__(256, 2) weight_medium(const ConvWeightArgs args) { convWeight<MediumTile, 4>(args); }
+extern "C" __global__ void __launch_bounds__(256, kWindowBlocks) weight_medium(const ConvWeightArgs args) { convWeight<MediumTile, 4>(args); }
 extern "C" __global__ void __launch_bounds__(256, 3) weight_small(const ConvWeightArgs args) { convWeight<SmallTile, 4>(args); }
 extern "C" __global__ void __launch_bounds__(256, 2) weight_any(const ConvWeightArgs args) { convWeight<SmallTile, 1>(args); }
 
