@@ -19,7 +19,7 @@
 #include "cuda.cuh"
 
 #if defined(ANNEAL_CUDA_EMULATION)
-#define ANNEAL_ASYNC_COPIES 1
+#define ANNEAL_ASYNC_COPIES (ANNEAL_CUDA_EMULATION >= 80)
 #else
 #define ANNEAL_ASYNC_COPIES (__CUDA_ARCH__ >= 800)
 #endif
