@@ -32,5 +32,6 @@ export function cubinsOfBuild(): CubinFile[] {
 export function dynamicSharedBytes(file: string, kernel: string): number {
   if (!file.endsWith('_tensor')) return 0;
   const floats = (along: boolean): number => (along ? 16 * 136 : 128 * 20);
-  return 16 * (floats(kernel.startsWith('t')) + floats(!/^.t/.test(kernel)));
+  const [a, b] = /^(t.|weight)_/.test(kernel) ? [true, !/^.t_/.test(kernel)] : [false, /^(nn|forward)_/.test(kernel)];
+  return 16 * (floats(a) + floats(b));
 }

@@ -14,14 +14,31 @@ constexpr uint32_t kBlock = 256;
 struct Choice {
   const char* kernel;
   uint32_t tile;
+  uint32_t sharedBytes;
 };
 
-// The tile that keeps a GPU busy: the larger one where there are enough of them.
-Choice choose(bool fours, uint64_t rows, uint64_t columns, uint64_t others, const char* medium, const char* small, const char* any) {
-  if (!fours) return {any, 64};
+// The kernels of one direction; whether the operands' neighbours lie along o.
+struct Direction {
+  const char *medium, *small, *any, *tf32, *bf16;
+  bool alongA, alongB;
+};
+constexpr Direction kForward{"conv2d/forward_medium", "conv2d/forward_small", "conv2d/forward_any",
+                             "conv2d_tensor/forward_tf32", "conv2d_tensor/forward_bf16", false, true};
+constexpr Direction kData{"conv2d/data_medium", "conv2d/data_small", "conv2d/data_any",
+                          "conv2d_tensor/data_tf32", "conv2d_tensor/data_bf16", false, false};
+constexpr Direction kWeight{"conv2d/weight_medium", "conv2d/weight_small", "conv2d/weight_any",
+                            "conv2d_tensor/weight_tf32", "conv2d_tensor/weight_bf16", true, true};
+
+// The tile that keeps a GPU busy: the larger one where there are enough of them. Matrix units where they were asked for and are not
+// left mostly empty.
+Choice choose(const Call& call, const Direction& direction, bool fours, uint64_t rows, uint64_t columns, uint64_t others) {
+  if (!fours) return {direction.any, 64, 0};
+  const Precision precision = call.traits().precision;
+  if (precision != Precision::f32 && rows > 32 && columns > 32)
+    return {precision == Precision::tf32 ? direction.tf32 : direction.bf16, 128, tensorSharedBytes(direction.alongA, direction.alongB)};
   const uint64_t tiles = static_cast<uint64_t>(ceilDiv(static_cast<int64_t>(rows), 128)) * ceilDiv(static_cast<int64_t>(columns), 128);
-  if (columns > 64 && tiles * others >= kTypicalMultiprocessors) return {medium, 128};
-  return {small, 64};
+  if (columns > 64 && tiles * others >= kTypicalMultiprocessors) return {direction.medium, 128, 0};
+  return {direction.small, 64, 0};
 }
 
 uint32_t tilesOf(const Choice& choice, uint32_t rows, uint32_t columns) {
@@ -34,9 +51,8 @@ void launchProduct(const Call& call, ConvProductArgs& args, uint32_t lines, uint
   args.byTapsAcross = Divider::by(std::max(1u, static_cast<uint32_t>(args.across.count)));
   args.byLine = Divider::by(lineLength);
   args.byImage = Divider::by(lines);
-  const Choice choice = forward ? choose(fours, args.rows, args.columns, groups, "conv2d/forward_medium", "conv2d/forward_small", "conv2d/forward_any")
-                                : choose(fours, args.rows, args.columns, groups, "conv2d/data_medium", "conv2d/data_small", "conv2d/data_any");
-  call.launch(choice.kernel, {tilesOf(choice, args.rows, args.columns), groups}, {kBlock}, args);
+  const Choice choice = choose(call, forward ? kForward : kData, fours, args.rows, args.columns, groups);
+  call.launch(choice.kernel, {tilesOf(choice, args.rows, args.columns), groups}, {kBlock}, args, choice.sharedBytes);
 }
 
 // Places and k are 31 bits in the kernels.
@@ -143,7 +159,7 @@ void conv2d_backward_weight(Call& call) {
   args.byImage = Divider::by(std::max(1u, p.oh));
   args.accumulate = p.accumulate;
   const bool fours = alignedBy16(args.x) && alignedBy16(args.dy) && args.columns % 4 == 0 && depth % 4 == 0;
-  const Choice choice = choose(fours, args.rows, args.columns, p.groups, "conv2d/weight_medium", "conv2d/weight_small", "conv2d/weight_any");
+  const Choice choice = choose(call, kWeight, fours, args.rows, args.columns, p.groups);
   const uint32_t tiles = tilesOf(choice, args.rows, args.columns);
   // More than for a product: positions are many, and a chain of additions over all of them would lose digits.
   const Parts parts = partsOf(args.positions, std::max<uint64_t>(1, static_cast<uint64_t>(tiles) * p.groups / 4), 65535);
@@ -155,7 +171,7 @@ void conv2d_backward_weight(Call& call) {
     args.accumulate = 0;
     args.fours = args.columns % 4 == 0;
   }
-  call.launch(choice.kernel, {tiles, p.groups, parts.count}, {kBlock}, args);
+  call.launch(choice.kernel, {tiles, p.groups, parts.count}, {kBlock}, args, choice.sharedBytes);
   if (parts.count > 1) sumParts(call, args.dw, {nullptr, 0}, dw, p.oc, parts.count, p.accumulate, 0);
 
   const Span<float> db = call.output<float>(1);

@@ -9,18 +9,17 @@ export interface CudaBackend extends Backend {
 
 /** Whether a device is named 'cuda' or 'cuda:1'. */
 export function isCudaName(name: unknown): name is 'cuda' | CudaName {
-  return typeof name === 'string' && /^cuda(:\d{1,4})?$/.test(name);
+  return typeof name === 'string' && /^cuda(:(0|[1-9]\d{0,3}))?$/.test(name);
 }
 
 /** @throws E_DEVICE with the reason where it cannot be opened */
 export function createCudaBackend(name: CudaName): CudaBackend {
   const cuda = addon().openCuda(Number(name.slice('cuda:'.length)));
   const { about } = cuda;
-  const version = (value: number, unit: number): string =>
-    `${Math.floor(value / unit)}.${Math.floor((value % unit) / 10)}`;
+  const driver = `${Math.floor(about.driver / 1000)}.${Math.floor((about.driver % 1000) / 10)}`;
   const capability = `${Math.floor(about.computeCapability / 10)}.${about.computeCapability % 10}`;
   const what = `${about.name}, compute capability ${capability}, ${(about.memoryBytes / 2 ** 30).toFixed(0)} GiB`;
-  const detail = about.emulated ? `emulated: ${what}` : `${what}, driver for CUDA ${version(about.driver, 1000)}`;
+  const detail = about.emulated ? `emulated: ${what}` : `${what}, driver for CUDA ${driver}`;
   const backend = createNativeBackend(cuda, { name, detail: () => detail, software: about.emulated });
   return Object.assign(backend, { cuda });
 }

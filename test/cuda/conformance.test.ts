@@ -1,6 +1,6 @@
 // Every op's CUDA kernels, emulated, against the reference kernels: the whole way through backend and driver.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { runChild } from '../support/child.js';
 import { emulatedCuda } from '../support/cuda_emulator.js';
 
@@ -11,17 +11,26 @@ interface Found {
 
 const { env, missing } = emulatedCuda();
 
-test('the case tables on the emulated CUDA device', { skip: env === null ? missing : false }, async (t) => {
-  const { code, signal, stdout, stderr } = await runChild('test/cuda/conformance_body.ts', [], {
-    env: { ...env, NODE_TEST_CONTEXT: '' },
+async function check(what: string, ops: readonly string[], more: Readonly<Record<string, string>>, t: TestContext) {
+  const { code, signal, stdout, stderr } = await runChild('test/cuda/conformance_body.ts', ops, {
+    env: { ...env, ...more, NODE_TEST_CONTEXT: '' },
     timeout: 600_000,
   });
   assert.equal(signal ?? code, 0, `${stdout}\n${stderr}`);
   const { detail, wrong }: Found = JSON.parse(stdout);
   assert.match(detail, /emulated/);
   for (const [op, lines] of Object.entries(wrong)) {
-    await t.test(`${op}, emulated`, () => {
+    await t.test(`${op}${what}, emulated`, () => {
       assert.equal(lines.length, 0, `\n${lines.slice(0, 20).join('\n')}`);
     });
   }
-});
+}
+
+const skip = env === null ? missing : false;
+test('the case tables on the emulated CUDA device', { skip }, (t) => check('', [], {}, t));
+
+const products = ['sgemm', 'conv2d', 'conv2d_backward_data', 'conv2d_backward_weight'];
+for (const precision of ['tf32', 'bf16'])
+  test(`small integers are exact in ${precision}`, { skip }, (t) =>
+    check(` in ${precision}`, products, { ANNEAL_TEST_PRECISION: precision }, t),
+  );

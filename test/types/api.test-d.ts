@@ -5,6 +5,7 @@ import {
   autograd,
   capture,
   type data,
+  type device,
   type ErrorCode,
   keep,
   nn,
@@ -193,3 +194,13 @@ export function errors(error: unknown): ErrorCode | null {
   if (error.code === 'E_NOPE') return null;
   return error.code;
 }
+
+// Devices by name; a precision is CUDA's.
+declare const request: typeof device.request;
+void request('cuda', { precision: 'tf32' });
+void request('cuda:1');
+void request('webgpu', { allowSoftware: true });
+// @ts-expect-error: WebGPU has no such option
+void request('webgpu', { precision: 'tf32' });
+// @ts-expect-error: no such precision
+void request('cuda', { precision: 'f64' });
