@@ -48,16 +48,20 @@ function check(info: Info, one: Case, bound: Parameters<typeof wrongValues>[3]):
   const reference = (values: Values, misaligned: boolean): Ran => runCase(info, one, values, misaligned);
   const magnitudes = (values: Values): Ran | null => (bound === 'bilinear' ? reference(values, false) : null);
   try {
-    const random = here('random', false);
-    if (precision === undefined || bound !== 'bilinear')
-      note('random', wrongValues(random, reference('random', false), one, bound, magnitudes('|random|')));
-    if (flopsOf(info, one) > LARGE) return found;
     const mode = one.exact ? 'exact' : bound;
     const sums = one.exact ? null : magnitudes('|integers|');
-    const exact = reference('integers', true);
+    const integers = (misaligned: boolean): void =>
+      note('small integers', wrongValues(here('integers', misaligned), reference('integers', true), one, mode, sums));
+    if (precision !== undefined) {
+      integers(false);
+      return found;
+    }
+    const random = here('random', false);
+    note('random', wrongValues(random, reference('random', false), one, bound, magnitudes('|random|')));
+    if (flopsOf(info, one) > LARGE) return found;
     // Aligned operands are read four elements at once.
-    for (const misaligned of [true, false])
-      note('small integers', wrongValues(here('integers', misaligned), exact, one, mode, sums));
+    integers(true);
+    integers(false);
     note('again', differentBits(here('random', false), random, one));
     const extra = bound === 'bilinear' && 'padTop' in one.params;
     note('NaN in the inputs', differentNaNs(here('poisoned', true), reference('poisoned', true), one, extra));
