@@ -11,7 +11,10 @@ const SOAK_SECONDS = '15';
 
 test('address and undefined behaviour sanitizers: kernels, queue and boundary', { skip: unless('cmake') }, async () => {
   const targets = ['anneal', 'anneal_conformance', 'anneal_queue_stress'];
-  const folder = await build('native-address', targets, ['-DANNEAL_SANITIZE=address,undefined', '-DANNEAL_CUDA_ARCHS=none']);
+  const folder = await build('native-address', targets, [
+    '-DANNEAL_SANITIZE=address,undefined',
+    '-DANNEAL_CUDA_ARCHS=none',
+  ]);
   await runProgram(join(folder, 'anneal_queue_stress'), []);
   await conformance([join(folder, 'anneal_conformance')], isas);
 
