@@ -1,14 +1,13 @@
 #!/usr/bin/env node
 // The `anneal` command.
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { devices } from '../backend/device.js';
-import { request } from '../device.js';
 import { AnnealError } from '../errors.js';
 import { DEFAULT_EVENTS } from '../profile/session.js';
 import { version } from '../version.js';
 import { bench, peersOf } from './bench.js';
 import { compareScript } from './compare.js';
 import { withDevice } from './device.js';
+import { doctor } from './doctor.js';
 import { profileScript } from './profile.js';
 import { quickstart } from './quickstart.js';
 
@@ -34,6 +33,7 @@ withDevice(program.command('quickstart'), 'where to train')
   .option('--seed <number>', 'seed of weights and shuffling', integer(0), 1)
   .option('--batch-size <count>', 'images a step', integer(1), 128)
   .option('--threads <count>', 'CPU threads (default: one a core)', integer(1))
+  .option('--images <count>', 'only so many images, to see that it runs (default: all)', integer(1))
   .option('--out <folder>', 'where the checkpoint and the report go', 'runs/quickstart')
   .action(async (options) => {
     process.exitCode = await quickstart(options);
@@ -49,6 +49,9 @@ function peers(text: string): ReturnType<typeof peersOf> {
 
 withDevice(program.command('bench'), 'what to measure')
   .description("throughput of every kernel as a share of this machine's own limit, beside peers")
+  .addOption(
+    new Option('--precision <name>', "what a CUDA device's products compute in").choices(['f32', 'tf32', 'bf16']),
+  )
   .option('--only <patterns>', 'works or groups: substrings or regular expressions, comma-separated')
   .option('--full', 'all works on a software adapter too, where few are measured unless --only says which', false)
   .option('--threads <count>', "CPU threads, ours and the peers' (default: one a core)", integer(1))
@@ -69,7 +72,11 @@ program
   .description('find the first op of a script that two devices disagree on')
   .argument('<script>', 'what node runs, on the CPU; or a recording that an earlier comparison kept')
   .argument('[args...]', "the script's own arguments")
-  .option('--devices <two>', 'cpu, cpu:avx2 (an instruction set), cpu:3 (threads) or webgpu', 'cpu,webgpu')
+  .option(
+    '--devices <two>',
+    'cpu, cpu:avx2 (an instruction set), cpu:3 (threads), webgpu, cuda or cuda:1',
+    'cpu,webgpu',
+  )
   .option('--ops <count>', 'ops that are compared, from the first on', integer(1), 2000)
   .option('--op <index>', 'only this op of a recording', integer(0))
   .option('--out <file>', 'where the recording is kept when they disagree', 'compare.ops')
@@ -94,17 +101,9 @@ program
 
 program
   .command('doctor')
-  .description('list the devices, and for each missing one the reason')
+  .description('list the devices, and for each missing one the reason and what mends it')
   .action(async () => {
-    const webgpu = await request('webgpu', { allowSoftware: true }).catch((error: unknown) => ({
-      name: 'webgpu',
-      available: false,
-      detail: error instanceof Error ? error.message : String(error),
-    }));
-    const all = [...devices().filter(({ name }) => name !== 'webgpu'), webgpu];
-    for (const { name, available, detail } of all)
-      console.log(`${name.padEnd(8)} ${available ? 'ok     ' : 'missing'}  ${detail}`);
-    if (!all.some(({ available }) => available)) process.exitCode = 1;
+    process.exitCode = await doctor();
   });
 
 try {

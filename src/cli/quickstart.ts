@@ -22,6 +22,8 @@ export interface QuickstartOptions extends DeviceOptions {
   readonly batchSize: number;
   readonly net: 'cnn' | 'mlp';
   readonly threads?: number;
+  /** Only so many training images, and as many test images; without it all. */
+  readonly images?: number;
   readonly out: string;
 }
 
@@ -79,7 +81,10 @@ export async function quickstart(options: QuickstartOptions): Promise<number> {
   const { name, detail } = await useDevice(options);
   console.log(`Device ${name}: ${detail}. Seed ${options.seed}.`);
 
-  const { train: trainSet, test } = await mnist();
+  const all = await mnist();
+  const some = options.images;
+  const { train: trainSet, test } =
+    some === undefined ? all : { train: all.train.take(some), test: all.test.take(some) };
   const data = trainSet.shuffle().batch(options.batchSize);
   const total = data.batchesPerEpoch * options.epochs;
   const warmup = Math.min(200, Math.floor(total / 10));

@@ -1,6 +1,7 @@
 // Where an op can be run for a comparison: a device, on the CPU with an instruction set or a number of threads of its own.
 
 import type { Backend, Handle } from '../backend/backend.js';
+import { isCudaName } from '../backend/cuda.js';
 import { backendOf, cpuInfo, setInstructionSet, setThreads } from '../backend/device.js';
 import { type OperandRef, runCall } from '../bench/capture.js';
 import { request } from '../device.js';
@@ -57,11 +58,16 @@ function onCpu(name: string, bits: string, set: () => void): Target {
 const isaOf = (detail: string) => cpuInfo().runnable.find((isa) => isa === detail);
 
 /**
- * By name: `cpu`, `cpu:avx2` or another instruction set, `cpu:3` for three threads, `webgpu`.
+ * By name: `cpu`, `cpu:avx2` or another instruction set, `cpu:3` for three threads, `webgpu`, `cuda`, `cuda:1`.
  * @throws E_ARGUMENT for another one, E_DEVICE where the device is missing
  */
 export async function targetOf(name: string): Promise<Target> {
   const [device, detail] = name.split(':');
+  if (isCudaName(name)) {
+    await request(name);
+    // The same bits on every GPU.
+    return { name, bits: 'cuda', run: (call) => runOn(backendOf(name), call) };
+  }
   if (device === 'webgpu' && detail === undefined) {
     await request('webgpu', { allowSoftware: true });
     const backend = backendOf('webgpu');
@@ -77,6 +83,6 @@ export async function targetOf(name: string): Promise<Target> {
   }
   throw new AnnealError(
     'E_ARGUMENT',
-    `compare: expected cpu, cpu:THREADS, cpu:${cpuInfo().runnable.join(', cpu:')} or webgpu, received '${name}'`,
+    `compare: expected cpu, cpu:THREADS, cpu:${cpuInfo().runnable.join(', cpu:')}, webgpu, cuda or cuda:1, received '${name}'`,
   );
 }

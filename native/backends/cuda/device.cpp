@@ -140,11 +140,15 @@ Device::Device(int ordinal) : driver_(cuda::driver()) {
     raise(Code::device, "expected a device below %d, received cuda:%d", count, ordinal);
   if (!driver_.emulated) {
     if (toolkitVersion() == 0)
-      raise(Code::device, "this build has no CUDA kernels: nvcc was not found when it was built; install the CUDA toolkit and rebuild");
+      raise(Code::device,
+            "this build has no CUDA kernels: nvcc was not found when it was built, or ANNEAL_CUDA_ARCHS was none; install the CUDA "
+            "toolkit and run \"npm rebuild anneal\"");
     // Binaries of a toolkit run on every driver of its major version or later.
     if (driver_.version / 1000 < toolkitVersion() / 1000)
-      raise(Code::device, "the NVIDIA driver is too old: it is for CUDA %d.%d, the kernels were built with %d.%d", driver_.version / 1000,
-            driver_.version % 1000 / 10, toolkitVersion() / 1000, toolkitVersion() % 1000 / 10);
+      raise(Code::device,
+            "the NVIDIA driver is too old: it is for CUDA %d.%d, the kernels were built with %d.%d: install a newer one",
+            driver_.version / 1000, driver_.version % 1000 / 10, toolkitVersion() / 1000,
+            toolkitVersion() % 1000 / 10);
   }
   succeed(driver_, driver_.cuDeviceGet(&id_, ordinal), "cuDeviceGet");
   char name[256] = "";

@@ -23,9 +23,10 @@ Driver open() {
   }
   Driver driver;
   // A library that stays, so that nothing dangles however the process ends.
-#define ANNEAL_CALL(name, arguments)                                                                       \
-  driver.name = reinterpret_cast<Result(*) arguments>(dlsym(library, #name));                             \
-  if (driver.name == nullptr) raise(Code::device, "the NVIDIA driver is too old: %s has no %s", path, #name);
+#define ANNEAL_CALL(name, arguments)                                          \
+  driver.name = reinterpret_cast<Result(*) arguments>(dlsym(library, #name)); \
+  if (driver.name == nullptr)                                                 \
+    raise(Code::device, "the NVIDIA driver is too old (%s has no %s): install a newer one", path, #name);
   ANNEAL_CUDA_DRIVER(ANNEAL_CALL)
 #undef ANNEAL_CALL
   driver.emulated = dlsym(library, "anneal_emulated_cuda") != nullptr;

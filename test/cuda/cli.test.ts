@@ -1,0 +1,77 @@
+// The command on CUDA devices, emulated; and what it says where there is no driver.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { readCheckpoint } from '../../src/io/index.js';
+import { runChild } from '../support/child.js';
+import { emulatedCuda } from '../support/cuda_emulator.js';
+
+const { env, missing } = emulatedCuda();
+const skip = env === null ? missing : false;
+const folder = mkdtempSync(join(tmpdir(), 'anneal-cuda-cli-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const anneal = (args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
+  runChild('src/cli/main.ts', args, { env: { ...env, ...more } });
+const noDriver = { ANNEAL_CUDA_LIBRARY: join(folder, 'libcuda.so.1') };
+
+test('doctor lists every CUDA device, emulated', { skip }, async () => {
+  const { code, stdout } = await anneal(['doctor'], { ANNEAL_CUDA_EMULATOR_CC: '75' });
+  assert.equal(code, 0);
+  for (const i of [0, 1])
+    assert.match(
+      stdout,
+      new RegExp(`^cuda:${i} +ok +emulated: .*compute capability 7\\.5, 4 GiB, driver for CUDA \\d+\\.\\d+, `, 'm'),
+    );
+});
+
+test('without a driver doctor and quickstart say so, and what mends it', async () => {
+  const { code, stdout } = await anneal(['doctor'], noDriver);
+  assert.equal(code, 0, 'the CPU is there');
+  assert.match(stdout, /^cuda +missing .*ANNEAL_CUDA_LIBRARY cannot be opened: /m);
+  const refused = await anneal(['quickstart', '--device', 'cuda'], noDriver);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /^E_DEVICE .*ANNEAL_CUDA_LIBRARY cannot be opened/m);
+  assert.doesNotMatch(refused.stderr, /\n\s+at /, 'no stack trace');
+});
+
+test('without a driver of the machine doctor says what to install', async (t) => {
+  const { stdout } = await anneal(['doctor'], { ANNEAL_CUDA_LIBRARY: '' });
+  if (/^cuda:0/m.test(stdout)) return t.skip('this machine has a GPU');
+  assert.match(stdout, /^cuda +missing .*(install the driver|install a newer one|finds no GPU|ANNEAL_CUDA_ARCHS)/m);
+});
+
+test('a device that is not there is refused, and so is a precision elsewhere', { skip }, async () => {
+  const far = await anneal(['quickstart', '--device', 'cuda:9']);
+  assert.equal(far.code, 1);
+  assert.match(far.stderr, /E_DEVICE .*below 2, received cuda:9/);
+  const cpu = await anneal(['bench', '--device', 'cpu', '--precision', 'tf32']);
+  assert.equal(cpu.code, 1);
+  assert.match(cpu.stderr, /E_ARGUMENT .*--device cuda/);
+});
+
+test('the quickstart of a perceptron on a few images, emulated', { skip }, async () => {
+  const out = join(folder, 'run');
+  const { code, stdout, stderr } = await anneal(
+    'quickstart --device cuda:1 --net mlp --images 512 --epochs 2 --batch-size 32 --out'.split(' ').concat(out),
+  );
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^Device cuda:1: emulated: /m);
+  const [, accuracy] = /Best: test accuracy (\d+\.\d+)%/.exec(stdout) ?? [];
+  assert.ok(Number(accuracy) > 40, `${accuracy}% after 32 steps`);
+  const { tensors, state } = await readCheckpoint(join(out, 'checkpoint'));
+  assert.deepEqual([state.step, state.epoch], [32, 2]);
+  for (const { data } of Object.values(tensors)) assert.ok(data.every(Number.isFinite));
+  assert.match(readFileSync(join(out, 'report.html'), 'utf8'), /emulated: emulated GPU 1/);
+});
+
+test('a script compared on the CPU and CUDA, emulated', { skip }, async () => {
+  const { code, stdout, stderr } = await anneal(
+    ['compare', '--devices', 'cpu,cuda', '--ops', '40', 'test/compare/fixtures/step.ts'],
+    { NODE_OPTIONS: '--import tsx' },
+  );
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^\d+ ops agree on cpu and cuda$/m);
+});
