@@ -1,4 +1,4 @@
-"""PyTorch on the CPU as a peer of the benchmark: protocol in README.md. Debian's python3-torch brings it.
+"""PyTorch as a peer of the benchmark, on the CPU or on the CUDA device that it is told: protocol in README.md. Debian's python3-torch brings it.
 
 Every figure is of eager calls as a user makes them. Where PyTorch has several ways to do the same work (memory layouts, foreach
 or a loop), each gets a short trial and the fastest is measured and named in `note`.
@@ -58,22 +58,30 @@ def missing(reason):
     sys.exit(0)
 
 
+def wait():
+    """For what was enqueued on a GPU; on the CPU a call is over when it returns."""
+
+
 def sample(f, budget_ms, least=MIN_SAMPLES):
     """Sorted times of f in ms: as many calls a sample as fill a millisecond, samples for budget_ms."""
     f()
+    wait()
     start = time.perf_counter()
     f()
+    wait()
     once = (time.perf_counter() - start) * 1e3
     inner = math.ceil(1 / max(once, 1e-4)) if once < 1 else 1
     end = time.perf_counter() + budget_ms / 1e4
     while time.perf_counter() < end:
         f()
+        wait()
     ms = []
     end = time.perf_counter() + budget_ms / 1e3
     while len(ms) < MAX_SAMPLES and (len(ms) < least or time.perf_counter() < end):
         start = time.perf_counter()
         for _ in range(inner):
             f()
+        wait()
         ms.append((time.perf_counter() - start) * 1e3 / inner)
     return sorted(ms)
 
@@ -108,6 +116,16 @@ from nets import training_step  # noqa: E402
 
 torch.set_num_threads(request["threads"])
 torch.manual_seed(request["seed"])
+device = request.get("device", "cpu")
+if device != "cpu":
+    if not torch.cuda.is_available() or not hasattr(torch, "set_default_device"):
+        missing(f"PyTorch {torch.__version__} has no CUDA here, or is older than 2.0")
+    torch.set_default_device(device)
+    wait = torch.cuda.synchronize
+    matmul = {"f32": "highest", "tf32": "high", "bf16": "medium"}[request["precision"]]
+    torch.set_float32_matmul_precision(matmul)
+    torch.backends.cudnn.allow_tf32 = False  # as ours: convolutions compute in f32
+    torch.backends.cudnn.benchmark = True
 
 
 def forward_or_both(work, f, inputs):
@@ -306,7 +324,9 @@ def main():
         )
     core = os.environ["ANNEAL_PEER_BLAS_CHECKED"]
     detail = f"sgemm 512 at {gflops:.0f} GFLOP/s, {torch.get_num_threads()} threads"
-    if torch.backends.mkldnn.is_available():
+    if device != "cpu":
+        detail = f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"
+    elif torch.backends.mkldnn.is_available():
         detail += ", oneDNN"
     if os.environ.get("MALLOC_MMAP_MAX_") == "0":
         detail += ", freed memory kept"

@@ -60,12 +60,17 @@ function legend(entries: readonly (readonly [name: string, color: string])[]): s
   return `<div class="legend">${items.join('')}</div>\n`;
 }
 
+/** A device whose caches are not known has none here. */
+function cachesText({ l2GBps, l3GBps, source }: BenchReport['limits']): string {
+  return source === undefined ? `L3 ${l3GBps.toFixed(0)}, L2 ${l2GBps.toFixed(0)}` : "by the device's clock";
+}
+
 function tiles({ machine, limits, results }: BenchReport): string {
   const { cpu, cores, threads, isa, seconds, date } = machine;
   const items: [string, string, string][] = [
     ['Machine', cpu, `${cores} cores, ${threads} threads, ${isa}`],
     ['Multiply-add peak', `${limits.fmaGflopsAll.toFixed(0)} GFLOP/s`, `one core ${limits.fmaGflops1.toFixed(0)}`],
-    ['Triad', `${limits.triadGBps.toFixed(1)} GB/s`, `L3 ${limits.l3GBps.toFixed(0)}, L2 ${limits.l2GBps.toFixed(0)}`],
+    ['Triad', `${limits.triadGBps.toFixed(1)} GB/s`, cachesText(limits)],
     ['Optimizer loops', `${limits.sgdLoopMs.toFixed(2)} ms`, `AdamW ${limits.adamwLoopMs.toFixed(2)} ms, 11.15 M`],
     ['Rows', String(results.length), `in ${duration(seconds)}`],
     ['Date', date.slice(0, 10), date.slice(11, 16)],

@@ -61,7 +61,17 @@ function loopOf(name: LimitName, threads: number): Loop {
   }
 }
 
-export class LimitLoops implements Disposable {
+/** Where the rates of a machine's limits come from. */
+export interface Limits {
+  /** GFLOP/s of fma, GB/s of the others. */
+  sample(name: LimitName): Promise<number>;
+  /** One sample of each. */
+  rates(names: Iterable<LimitName>): Promise<Rates>;
+  /** Lets go of what it holds. */
+  release(): void;
+}
+
+export class LimitLoops implements Limits, Disposable {
   /** By loop and operand, kept from sample to sample. */
   readonly #operands = new Map<string, Tensor<'f32'>>();
 
@@ -123,8 +133,8 @@ export interface FmaPeak {
   readonly gflopsAll: number;
 }
 
-/** The multiply-add peak of a device that is not the CPU, by its own shader. */
-export async function devicePeak(loops: LimitLoops, name: string, samples: number): Promise<Record<string, FmaPeak>> {
+/** The multiply-add peak of a device that is not the CPU. */
+export async function devicePeak(loops: Limits, name: string, samples: number): Promise<Record<string, FmaPeak>> {
   const rates: number[] = [];
   for (let i = 0; i < samples; i++) rates.push(await loops.sample('fma'));
   const peak = median(rates);
@@ -132,7 +142,7 @@ export async function devicePeak(loops: LimitLoops, name: string, samples: numbe
 }
 
 /** The multiply-add peak of every instruction set this CPU has, on one and on all threads. */
-export async function fmaPeaks(loops: LimitLoops, threads: number, samples: number): Promise<Record<string, FmaPeak>> {
+export async function fmaPeaks(loops: Limits, threads: number, samples: number): Promise<Record<string, FmaPeak>> {
   const { isa: used, threads: before, runnable } = cpuInfo();
   const peaks: Record<string, FmaPeak> = {};
   const peakOf = async (count: number): Promise<number> => {

@@ -1,7 +1,7 @@
 // Measures one work: its kernels on the addon's clock and its calls as a user makes them, limits in between.
 import { type Capture, costOf, encodeRefs, type OpCall, type SizedCall, workingSet } from './capture.js';
 import { leastShare, productOps } from './least_products.js';
-import type { LimitLoops } from './limits.js';
+import type { Limits } from './limits.js';
 import {
   type BoundKind,
   type LimitName,
@@ -53,8 +53,10 @@ export function compareToLimit(
   const pick = (of: (values: readonly number[]) => number): Rates =>
     Object.fromEntries([...names].map((name) => [name, of(rates.flatMap((each) => each[name] ?? []))]));
   const usual = limitOfAll(kernels, pick(median), placement);
+  const { unbeatable = 'all' } = placement;
+  const memory = unbeatable === 'all' ? {} : { bytes: 0, written: 0 };
   const best = limitOfAll(
-    kernels.map((kernel) => ({ ...kernel, products: kernel.leastProducts })),
+    kernels.map((kernel) => ({ ...kernel, ...memory, products: unbeatable === 'none' ? 0 : kernel.leastProducts })),
     pick((values) => Math.max(...values)),
     placement,
   );
@@ -74,7 +76,7 @@ interface Plan {
 /** The kernels of a capture, each by itself, in rounds. */
 export async function measureKernels(
   { backend, calls }: Capture,
-  loops: LimitLoops,
+  loops: Limits,
   placement: Placement,
   budgetMs: number,
 ): Promise<Measured> {
@@ -116,7 +118,7 @@ export async function measureKernels(
 /** Anything that gives a summary, held to the limits sampled before and after it. */
 export async function measureBetweenLimits(
   kernels: readonly Traffic[],
-  loops: LimitLoops,
+  loops: Limits,
   placement: Placement,
   run: () => Promise<Summary>,
 ): Promise<Measured> {

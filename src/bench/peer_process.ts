@@ -39,6 +39,9 @@ export interface PeerOptions {
   readonly seed: number;
   /** Time for the samples of one work, ms. */
   readonly budgetMs: number;
+  /** A device that is not the CPU, and what its products compute in. */
+  readonly device?: string | undefined;
+  readonly precision?: string | undefined;
   /** Ends the peer; the run rejects with `E_ABORTED`. */
   readonly signal?: AbortSignal | undefined;
   /** Called with each result as it comes. */
@@ -98,7 +101,7 @@ export function runPeerProgram<Name extends string>(
   works: readonly Work[],
   options: PeerOptions,
 ): Promise<PeerRun<Name>> {
-  const { threads, seed, budgetMs, signal, onResult, onProgress, silenceMs = 180_000 } = options;
+  const { threads, seed, budgetMs, device, precision, signal, onResult, onProgress, silenceMs = 180_000 } = options;
   if (signal?.aborted) return Promise.reject(new AnnealError('E_ABORTED', `${peer}: stopped`));
   return new Promise((resolve, reject) => {
     // A group of its own, so that what the program starts ends with it.
@@ -155,7 +158,7 @@ export function runPeerProgram<Name extends string>(
       finish(error.code === 'ENOENT' ? `no ${command} on this machine` : error.message),
     );
     child.stdin.on('error', () => {}); // it ended before it read everything: 'close' says why
-    child.stdin.end(JSON.stringify({ threads, seed, budgetMs, works }));
+    child.stdin.end(JSON.stringify({ threads, seed, budgetMs, works, device, precision }));
     createInterface({ input: child.stderr }).on('line', (line) => {
       if (line.trim() !== '') lastWords = line.trim();
       onProgress?.(line);

@@ -1,5 +1,6 @@
 // The benchmark's result as JSON: what a run writes, what `--compare` and the HTML page read.
 import { readFile } from 'node:fs/promises';
+import type { Precision } from '../backend/backend.js';
 import { AnnealError } from '../errors.js';
 import { writeFileAtomic } from '../io/atomic.js';
 import type { EventLoopResult } from './event_loop.js';
@@ -55,6 +56,8 @@ export interface BenchLimits {
   readonly l1GBps: number;
   readonly l2GBps: number;
   readonly l3GBps: number;
+  /** Where they come from, in words, if not from loops that were timed. */
+  readonly source?: string;
   readonly sgdLoopMs: number;
   readonly adamwLoopMs: number;
   /** By instruction set. */
@@ -73,6 +76,10 @@ export interface BenchMachine {
   readonly date: string;
   readonly seed: number;
   readonly seconds: number;
+  /** The CPU played the GPU: no time of this run means anything. */
+  readonly emulated?: boolean;
+  /** What products computed in, if not in f32. */
+  readonly precision?: Precision;
   /** Versions of the peers that ran, or why one did not. */
   readonly peers: Readonly<Record<string, string>>;
 }

@@ -44,6 +44,8 @@ export interface Placement {
   readonly caches: CacheSizes;
   /** The in-place loop this kernel is held to, if it is an optimizer. */
   readonly loop?: 'sgd' | 'adamw';
+  /** Which limits no time can be below: `compute` alone where caches are not known, `none` with matrix units. Default all. */
+  readonly unbeatable?: 'all' | 'compute' | 'none';
 }
 
 /** Bytes: L1 and L2 of one core, L3 of all. */

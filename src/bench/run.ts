@@ -1,14 +1,16 @@
 // A run of the benchmark: group by group, ours, then each peer in a process of its own.
 import { cpus, type as osName, release, totalmem } from 'node:os';
-import type { Backend } from '../backend/backend.js';
+import type { Backend, Precision } from '../backend/backend.js';
+import { isCuda } from '../backend/cuda.js';
 import { backendOf, cpuInfo, defaultDevice, setThreads } from '../backend/device.js';
 import { AnnealError } from '../errors.js';
 import { version } from '../version.js';
 import { cacheSizes } from './caches.js';
 import { loadBenchmark, timeCalls } from './calls.js';
 import { type Capture, capture } from './capture.js';
+import { CudaLimits, noCaches } from './cuda_limits.js';
 import { type EventLoopResult, type EventLoopWork, measureEventLoop } from './event_loop.js';
-import { devicePeak, type FmaPeak, fmaPeaks, LimitLog, LimitLoops, loopMs } from './limits.js';
+import { devicePeak, type FmaPeak, fmaPeaks, LimitLog, LimitLoops, type Limits, loopMs } from './limits.js';
 import { type Measured, measureBetweenLimits, measureKernels, trafficOf } from './measure.js';
 import { type PeerName, type PeerResult, type PeerRun, runPeer } from './peers.js';
 import { type Calls, problemOf } from './problem.js';
@@ -39,6 +41,8 @@ export interface BenchOptions {
   readonly peers?: readonly PeerName[];
   /** How a peer is run; tests put theirs in its place. */
   readonly runPeer?: typeof runPeer;
+  /** What the products of a CUDA device compute in: set by whoever opened it. Default 'f32'. */
+  readonly precision?: Precision;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: BenchProgress) => void;
 }
@@ -60,9 +64,11 @@ class Run {
   /** Of each peer, what it said of itself, or why it is absent. */
   readonly peers: Record<string, string> = {};
   readonly log = new LimitLog();
-  readonly loops = new LimitLoops();
   readonly backend: Backend = backendOf(defaultDevice());
-  readonly caches = cacheSizes();
+  /** null: not a CUDA device. */
+  readonly byClocks = isCuda(this.backend) ? new CudaLimits(this.backend.cuda.about) : null;
+  readonly loops: Limits = this.byClocks ?? new LimitLoops();
+  readonly caches = this.byClocks === null ? cacheSizes() : noCaches;
   readonly #budgetMs: number;
   /** By peer and work. */
   readonly #peerResults = new Map<PeerName, Map<string, PeerResult>>();
@@ -106,11 +112,12 @@ class Run {
   /** Runs a peer over works of one group. One that is absent is asked once. */
   async measurePeer(name: PeerName, works: readonly Work[], onWork: (work: string) => void): Promise<void> {
     if (this.#absent.has(name)) return;
-    const { signal, seed = 1, runPeer: start = runPeer } = this.options;
+    const { signal, seed = 1, precision = 'f32', runPeer: start = runPeer } = this.options;
     const found: PeerRun<PeerName> = await start(name, works, {
       threads: this.threads,
       seed,
       budgetMs: this.#budgetMs,
+      ...(this.byClocks === null ? {} : { device: this.backend.name, precision }),
       signal,
       onResult: onWork,
     });
@@ -148,7 +155,7 @@ class Run {
   async #verify({ work }: Work, { calls }: Capture): Promise<boolean> {
     for (const call of calls) {
       this.options.signal?.throwIfAborted();
-      const error = await verifyCall(this.backend, call);
+      const error = await verifyCall(this.backend, call, this.options.precision);
       if (error === null) continue;
       this.failures.push(`${work}: ${error}`);
       return false;
@@ -158,7 +165,9 @@ class Run {
 
   #placement(work: Work, threads: number, cold: boolean): Placement {
     const loop = work.kind === 'optimizer' ? { loop: work.rule } : {};
-    return { cold, threads, caches: this.caches, ...loop };
+    const { precision = 'f32' } = this.options;
+    const unbeatable = this.byClocks === null ? 'all' : precision === 'f32' ? 'compute' : 'none';
+    return { cold, threads, caches: this.caches, unbeatable, ...loop };
   }
 
   async #kernels(work: Work, captured: Capture, threads: number, cold: boolean): Promise<void> {
@@ -239,7 +248,16 @@ function limitsOf(
  * @throws E_ABORTED when the signal says so, E_IO without the package `benchmark`
  */
 export async function runBench(options: BenchOptions): Promise<BenchReport> {
-  const { works, eventLoop = [], threads: wanted, signal, onProgress, seed = 1, peers = [] } = options;
+  const {
+    works,
+    eventLoop = [],
+    threads: wanted,
+    signal,
+    onProgress,
+    seed = 1,
+    peers = [],
+    precision = 'f32',
+  } = options;
   const before = cpuInfo().threads;
   if (wanted !== undefined) setThreads(wanted);
   const { threads } = cpuInfo();
@@ -301,13 +319,15 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
       date: new Date().toISOString(),
       seed,
       seconds: (performance.now() - start) / 1e3,
+      ...(run.byClocks?.about.emulated ? { emulated: true } : {}),
+      ...(precision === 'f32' ? {} : { precision }),
       peers: run.peers,
     };
     const { failures } = run;
     const results = run.results.map((row) => run.withPeers(row));
     const report = {
       machine,
-      limits: limitsOf(run.log, threads, fma, kernels),
+      limits: { ...limitsOf(run.log, threads, fma, kernels), ...byClocks(run.byClocks) },
       results,
       ...(turns.length > 0 ? { eventLoop: turns } : {}),
     };
@@ -319,6 +339,11 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
     setThreads(before);
     run.release();
   }
+}
+
+/** Caches have no rate there, and words say where the others come from. */
+function byClocks(limits: CudaLimits | null): Partial<BenchLimits> {
+  return limits === null ? {} : { l1GBps: 0, l2GBps: 0, l3GBps: 0, source: limits.text };
 }
 
 function better(a: FmaPeak, b: FmaPeak = a): FmaPeak {

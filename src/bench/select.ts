@@ -1,5 +1,6 @@
 // Which works a run measures.
 import type { DeviceName } from '../backend/backend.js';
+import { isCudaName } from '../backend/cuda.js';
 import { AnnealError } from '../errors.js';
 import { type EventLoopWork, eventLoopWorks } from './event_loop.js';
 import { type Work, works } from './works.js';
@@ -22,7 +23,7 @@ export interface Selection {
 const few = ['sgemm_nn_512', 'sgemm_nn_1024', 'conv3x3_c64_56', 'sgd_ema_11m', 'train_cnn_b16', 'train_mlp_b32'];
 
 export interface SelectOptions {
-  /** Training beside a server is measured on the CPU only: what blocks JavaScript there are the kernels. */
+  /** Training beside a server is measured on the addon's devices: what blocks JavaScript there are its queues. */
   readonly device?: DeviceName;
   /** Only some of them where `only` names none. */
   readonly few?: boolean;
@@ -40,7 +41,10 @@ export function select(only?: string, { device = 'cpu', few: some = false }: Sel
     if (pieces.length === 0) return all;
     return all.filter(({ work, group }) => matchers.some((matches) => matches(work) || matches(group)));
   };
-  const selection = { works: chosen(works), eventLoop: device === 'cpu' ? chosen(eventLoopWorks) : [] };
+  const selection = {
+    works: chosen(works),
+    eventLoop: device === 'cpu' || isCudaName(device) ? chosen(eventLoopWorks) : [],
+  };
   if (selection.works.length + selection.eventLoop.length > 0) return selection;
   const groups = [...new Set([...works, ...eventLoopWorks].map(({ group }) => group))].join(', ');
   throw new AnnealError(

@@ -1,5 +1,5 @@
 // Holds a kernel's result against the reference kernels of the addon before it is timed. A wrong result is not worth a time.
-import type { Backend, OpName } from '../backend/backend.js';
+import type { Backend, OpName, Precision } from '../backend/backend.js';
 import { backendOf, cpuInfo, setInstructionSet } from '../backend/device.js';
 import { bounds, growth, sizesOf, termsOf, withChanges } from './bounds.js';
 import { type OpCall, type OperandRef, runCall } from './capture.js';
@@ -13,6 +13,8 @@ const inPlace: ReadonlySet<OpName> = new Set(['batch_norm', 'sgd_momentum_ema', 
 
 const UNIT_ROUNDOFF = 2 ** -24;
 const BILINEAR = 4;
+/** Both factors of a product are rounded to 11 or 8 bits first. */
+const ofFactors: Readonly<Record<Precision, number>> = { f32: 0, tf32: 2 ** -10, bf16: 2 ** -7 };
 
 /** The bilinear bound's factor of the magnitudes, for a call with operands of such bytes. */
 export function roundingOf(
@@ -113,11 +115,12 @@ export async function findError(
   inputs: HostOperands,
   before: HostOperands,
   actual: HostOperands,
+  precision: Precision = 'f32',
 ): Promise<string | null> {
   const sizes = sizesOf(op, params);
   const bound = bounds[op];
   const bytes = (list: HostOperands): number[] => list.map((items) => items?.byteLength ?? 0);
-  const rounding = roundingOf(op, params, bytes(inputs), bytes(before));
+  const rounding = roundingOf(op, params, bytes(inputs), bytes(before)) + ofFactors[precision];
   const parts = partsOf(op, sizes);
   for (const part of parts.length === 0 ? [whole] : parts) {
     const cut = (list: HostOperands, slices: Part['inputs']): HostOperands =>
@@ -154,7 +157,7 @@ export async function findError(
 }
 
 /** Runs a captured call once more and holds its result against the reference. Returns what is wrong, or null. */
-export async function verifyCall(backend: Backend, call: OpCall): Promise<string | null> {
+export async function verifyCall(backend: Backend, call: OpCall, precision?: Precision): Promise<string | null> {
   const { op, params, inputs, outputs } = call;
   const accumulates = (sizesOf(op, params).accumulate ?? 0) !== 0;
   if (!inPlace.has(op) && !accumulates) {
@@ -163,5 +166,5 @@ export async function verifyCall(backend: Backend, call: OpCall): Promise<string
   }
   const [ins, before] = [await download(backend, inputs), await download(backend, outputs)];
   runCall(backend, call);
-  return findError(call, ins, before, await download(backend, outputs));
+  return findError(call, ins, before, await download(backend, outputs), precision);
 }

@@ -1,5 +1,6 @@
 // `anneal bench`: throughput as a share of the machine's own limit, with peers in the same run.
 
+import { isCuda } from '../backend/cuda.js';
 import { compareReports } from '../bench/compare.js';
 import { eventLoopWorks } from '../bench/event_loop.js';
 import { writeBenchPage } from '../bench/html.js';
@@ -14,6 +15,7 @@ import {
   benchTable,
   comparisonTable,
   describeMachine,
+  EMULATED,
   eventLoopTable,
   limitLines,
   markdownTable,
@@ -61,7 +63,9 @@ export async function bench(options: BenchCommandOptions): Promise<number> {
     return 0;
   }
   const old = options.compare === undefined ? null : await readReport(options.compare);
-  const { name, software } = await useDevice(options);
+  const backend = await useDevice(options);
+  const { name, software } = backend;
+  if (isCuda(backend) && backend.cuda.about.emulated) console.error(EMULATED);
   const chosen = select(options.only, { device: name, few: software && !options.full });
   const controller = new AbortController();
   const onInterrupt = (): void => {
@@ -77,6 +81,7 @@ export async function bench(options: BenchCommandOptions): Promise<number> {
     const report = await runBench({
       ...chosen,
       ...(options.threads === undefined ? {} : { threads: options.threads }),
+      ...(options.precision === undefined ? {} : { precision: options.precision }),
       peers: options.peers ?? [],
       seed: options.seed,
       budgetMs: options.budget,

@@ -27,15 +27,23 @@ function peerText(row: BenchResult, name: string): string {
   return `${significant(peer.msMedian)} (${peer.ratio.toFixed(2)}x${peer.note ? ` ${peer.note}` : ''})`;
 }
 
+/** Stands first wherever a run on an emulated GPU is shown. */
+export const EMULATED = 'EMULATED: this CPU plays the GPU. The numbers mean nothing.';
+
 export function describeMachine(machine: BenchMachine): string[] {
-  const { cpu, cores, threads, isa, memoryGB, os, node, date } = machine;
+  const { cpu, cores, threads, isa, memoryGB, os, node, date, emulated = false, precision } = machine;
   return [
+    ...(emulated ? [EMULATED] : []),
+    ...(precision === undefined
+      ? []
+      : [`Products in ${precision}; shares are of the FP32 peak, which they may exceed.`]),
     `${cpu}, ${cores} cores, ${memoryGB} GB, ${os}, Node ${node}; ${isa} kernels, ${threads} threads; ${date.slice(0, 10)}`,
     ...Object.entries(machine.peers).map(([name, detail]) => `${name}: ${detail}`),
   ];
 }
 
 export function limitLines(limits: BenchLimits): string[] {
+  if (limits.source !== undefined) return [limits.source];
   const isas = Object.entries(limits.fma).map(
     ([isa, { gflops1, gflopsAll }]) => `${isa} ${gflops1.toFixed(0)} / ${gflopsAll.toFixed(0)}`,
   );
