@@ -124,7 +124,7 @@ if device != "cpu":
     wait = torch.cuda.synchronize
     matmul = {"f32": "highest", "tf32": "high", "bf16": "medium"}[request["precision"]]
     torch.set_float32_matmul_precision(matmul)
-    torch.backends.cudnn.allow_tf32 = False  # as ours: convolutions compute in f32
+    torch.backends.cudnn.allow_tf32 = request["precision"] != "f32"
     torch.backends.cudnn.benchmark = True
 
 
