@@ -119,11 +119,15 @@ function sgemm(work: string, m: number, n: number, k: number, options: Partial<S
   return { work, group: 'sgemm', label, kind: 'sgemm', batch, m, n, k, transA, transB };
 }
 
-const squares = [64, 128, 256, 512, 1024, 2048].flatMap((n) => [
-  sgemm(`sgemm_nn_${n}`, n, n, n),
-  sgemm(`sgemm_nt_${n}`, n, n, n, { transB: true }),
-  sgemm(`sgemm_tn_${n}`, n, n, n, { transA: true }),
-]);
+const squaresOf = (...sizes: number[]): SgemmWork[] =>
+  sizes.flatMap((n) => [
+    sgemm(`sgemm_nn_${n}`, n, n, n),
+    sgemm(`sgemm_nt_${n}`, n, n, n, { transB: true }),
+    sgemm(`sgemm_tn_${n}`, n, n, n, { transA: true }),
+  ]);
+
+/** What a GPU needs to be full; a CPU is with much less, and would take seconds. */
+export const largeWorks: readonly Work[] = squaresOf(4096, 8192);
 
 const thin = [
   sgemm('sgemm_tall_60000x10x128', 60000, 10, 128),
@@ -324,7 +328,7 @@ const overhead = [1, 100].map(
 
 /** Everything `npm run bench` measures, in its order. */
 export const works: readonly Work[] = [
-  ...squares,
+  ...squaresOf(64, 128, 256, 512, 1024, 2048),
   ...thin,
   ...convolutions,
   ...memory,

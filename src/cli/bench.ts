@@ -8,7 +8,7 @@ import { type PeerName, peerNames } from '../bench/peers.js';
 import { readReport, writeReport } from '../bench/report.js';
 import { runBench } from '../bench/run.js';
 import { select } from '../bench/select.js';
-import { works } from '../bench/works.js';
+import { largeWorks, works } from '../bench/works.js';
 import { AnnealError } from '../errors.js';
 import { writeFileAtomic } from '../io/atomic.js';
 import {
@@ -52,7 +52,7 @@ export function peersOf(text: string): PeerName[] {
 }
 
 function list(): void {
-  for (const { work, group, label } of [...works, ...eventLoopWorks])
+  for (const { work, group, label } of [...works, ...largeWorks, ...eventLoopWorks])
     console.log(`${group.padEnd(10)} ${work.padEnd(30)} ${label}`);
 }
 

@@ -8,6 +8,7 @@ import { select } from '../../src/bench/select.js';
 import { works } from '../../src/bench/works.js';
 import { benchTable, comparisonTable, limitLines, markdownTable } from '../../src/cli/bench_table.js';
 import { AnnealError } from '../../src/errors.js';
+import { refuses } from '../support/refuses.js';
 
 const row = (more: Partial<BenchResult> = {}): BenchResult => ({
   work: 'sgemm_nn_512',
@@ -168,6 +169,13 @@ test('the Markdown table: a line each work, with one core, the call and what pee
 
 test('works are chosen by substring, pattern or group', () => {
   const worksOf = (only?: string) => select(only).works;
+  const onCuda = select('sgemm_nn_8192,eventloop_mlp', { device: 'cuda:0' });
+  assert.deepEqual(
+    onCuda.works.map(({ work }) => work),
+    ['sgemm_nn_8192'],
+  );
+  assert.ok(onCuda.eventLoop.length > 0);
+  refuses(() => select('sgemm_nn_8192'), 'E_ARGUMENT', /sgemm_nn_8192/);
   assert.equal(worksOf(), works);
   assert.equal(worksOf(' , '), works);
   assert.deepEqual(

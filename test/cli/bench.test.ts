@@ -7,7 +7,7 @@ import { Writable } from 'node:stream';
 import { after, test } from 'node:test';
 import { eventLoopWorks } from '../../src/bench/event_loop.js';
 import { parseReport } from '../../src/bench/report.js';
-import { works } from '../../src/bench/works.js';
+import { largeWorks, works } from '../../src/bench/works.js';
 import { WorkProgress } from '../../src/cli/work_progress.js';
 import { type ChildOptions, runChild } from '../support/child.js';
 
@@ -21,7 +21,7 @@ test('--list names every work and measures nothing', async () => {
   const { code, stdout } = await bench(['--list']);
   assert.equal(code, 0);
   const lines = stdout.trim().split('\n');
-  assert.equal(lines.length, works.length + eventLoopWorks.length);
+  assert.equal(lines.length, works.length + largeWorks.length + eventLoopWorks.length);
   assert.match(lines[0] ?? '', /^sgemm +sgemm_nn_64 +64x64x64 NN$/);
 });
 
