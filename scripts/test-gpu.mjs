@@ -13,6 +13,8 @@ import { setup } from './lib/setup.mjs';
 const conformance = join('test', 'cuda', 'conformance_body.ts');
 const backend = join('test', 'cuda', 'backend_body.ts');
 const training = join('test', 'devices', 'training_body.ts');
+/** What has kernels on the matrix units. */
+const productOps = ['sgemm', 'conv2d', 'conv2d_backward_data', 'conv2d_backward_weight'];
 
 /** Opens the GPU, and says what it is and whether it computes in other precisions. */
 const probe = `
@@ -85,9 +87,10 @@ await main(async () => {
   };
 
   await step('case tables', conformance, positionals);
-  if (capability >= 80 && (positionals.length === 0 || positionals.includes('sgemm')))
+  const products = productOps.filter((op) => positionals.length === 0 || positionals.includes(op));
+  if (capability >= 80 && products.length > 0)
     for (const precision of ['tf32', 'bf16'])
-      await step(`products in ${precision}`, conformance, ['sgemm'], { ANNEAL_TEST_PRECISION: precision });
+      await step(`products in ${precision}`, conformance, products, { ANNEAL_TEST_PRECISION: precision });
   if (positionals.length === 0) {
     await step('the device as its users meet it', backend, []);
     await step("the same without the driver's memory pool", backend, [], { ANNEAL_CUDA_NO_POOL: '1' });
