@@ -1,11 +1,11 @@
 // What a CUDA device could do at best, by its clocks: the loops of limits.ts are sized for CPUs and would not fill a GPU. Compute is
 // multiprocessors x lanes x 2 flops x the highest clock, in f32 and without matrix units; memory is its clock x the bus, two
 // transfers a clock. Caches are not known: what is in L2 can be faster than memory allows.
-import type { CudaDevice } from '../binding.js';
+import type { CudaBackend } from '../backend/cuda.js';
 import type { Limits } from './limits.js';
 import type { CacheSizes, LimitName, Rates } from './roofline.js';
 
-type About = CudaDevice['about'];
+type About = CudaBackend['cuda']['about'];
 
 /** Operands lie in memory, whatever their size. */
 export const noCaches: CacheSizes = { l1: 0, l2: 0, l3: 0 };
