@@ -69,7 +69,7 @@ await main(async () => {
   const step = async (name, file, args, more = {}, tool = []) => {
     const start = performance.now();
     log(`${name} ...`);
-    const [command, ...first] = [...tool, process.execPath, ...node, file, ...args];
+    const [command, ...first] = [...tool, process.execPath, ...node, '--test-reporter=tap', file, ...args];
     const { status, text } = await collect(command, first, { ...env, ...more });
     if (status > 128) process.exit(status);
     let what = status === 0 ? '' : `status ${status}`;
