@@ -3,7 +3,7 @@
 // purely random ones rarely get past the first check.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import type { OpInfo } from '../../src/binding.js';
+import type { NativeDevice, OpInfo } from '../../src/binding.js';
 import { readCaseTables } from '../support/case_file.js';
 import { brokenGuard, itemBytes } from '../support/compare.js';
 import { mix } from '../support/formula.js';
@@ -169,8 +169,8 @@ function timeTwice(...call: Parameters<typeof raw.run>): void {
 /** How many runs of each op were accepted: a property that only ever sees refusals proves little. */
 export const accepted = new Map<string, number>();
 
-/** The property: refuse, or run and write to the outputs only. On every instruction set. */
-export function opProperty(info: OpInfo): fc.IProperty<unknown> {
+/** The property: refuse, or run and write to the outputs only. On every instruction set; or on another device of the addon's. */
+export function opProperty(info: OpInfo, device: NativeDevice = raw): fc.IProperty<unknown> {
   const isa = fc.constantFrom(...raw.device().runnable);
   accepted.set(info.name, 0);
   return fc.property(setup(info), isa, ({ params, inputs, outputs, seed }, kernels) => {
@@ -190,9 +190,9 @@ export function opProperty(info: OpInfo): fc.IProperty<unknown> {
         if (at < 0) {
           const before = contents(GUARD + 16 + slot.bytes + GUARD, seed + i);
           if (slot.table) before.set(new Uint8Array(Int32Array.from(slot.table).buffer), GUARD + slot.shift);
-          const handle = raw.alloc(before.length);
+          const handle = device.alloc(before.length);
           handles.push(handle);
-          raw.write(handle, 0, before);
+          device.write(handle, 0, before);
           at = buffers.push({ handle, before, writable: [] }) - 1;
         }
         home[i] = at;
@@ -218,16 +218,17 @@ export function opProperty(info: OpInfo): fc.IProperty<unknown> {
       checks(info, bytes, wild, inputs.length, outputs.length, half);
       const checked = checks(info, bytes, elsewhere, inputs.length, outputs.length, half);
       try {
-        const run = [raw.run, submitCall, timeTwice, planCall][Math.abs(seed % 4)] ?? raw.run;
+        const ways = device === raw ? [raw.run, submitCall, timeTwice, planCall] : [device.run];
+        const run = ways[Math.abs(seed % ways.length)] ?? device.run;
         run(info.id, bytes, operands, inputs.length, outputs.length, half);
-        raw.wait();
+        device.wait();
         assert.ok(checked, `${info.name}: the check alone refused what ran`);
         accepted.set(info.name, (accepted.get(info.name) ?? 0) + 1);
       } catch (error) {
         assert.ok(isRefusal(error), `${info.name}: expected an AnnealError, received ${String(error)}`);
       }
       for (const { handle, before, writable } of buffers) {
-        const after = new Uint8Array(raw.readSync(handle, 0, before.length));
+        const after = new Uint8Array(device.readSync(handle, 0, before.length));
         // Outputs that share a buffer begin within 4 bytes of each other: their union is one region.
         const begin = Math.min(...writable.map(([offset]) => offset), GUARD);
         const end = Math.max(...writable.map(([offset, bytes]) => offset + bytes), begin);
@@ -235,7 +236,7 @@ export function opProperty(info: OpInfo): fc.IProperty<unknown> {
         assert.equal(at, null, `${info.name} wrote outside of its outputs, ${at} bytes from one of ${end - begin}`);
       }
     } finally {
-      for (const handle of handles) raw.free(handle, mix(handle, seed) % 2 === 0);
+      for (const handle of handles) device.free(handle, mix(handle, seed) % 2 === 0);
     }
   });
 }

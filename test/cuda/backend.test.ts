@@ -23,4 +23,5 @@ test("the same without the driver's memory pool, emulated", { skip }, () =>
   passes('test/cuda/backend_body.ts', { ANNEAL_CUDA_NO_POOL: '1' }),
 );
 test('an error of every driver call, emulated', { skip }, () => passes('test/cuda/errors_body.ts'));
+test('random calls of every op, emulated', { skip }, () => passes('test/cuda/attack_body.ts'));
 test('training, emulated', { skip }, () => passes('test/devices/training_body.ts', { ANNEAL_TEST_DEVICE: 'cuda' }));

@@ -1,11 +1,10 @@
 // Runs the case tables on a CUDA device, the emulated one or a GPU, against the reference kernels; prints an object of what is
 // wrong, by op. Arguments: ops, or none for all.
-import { opNames } from '../../src/backend/backend.js';
-import { registry } from '../../src/ops/registry.js';
 import { readCaseTables } from '../support/case_file.js';
 import {
   differentBits,
   differentNaNs,
+  flopsOf,
   placeCase,
   type Ran,
   runCase,
@@ -13,7 +12,7 @@ import {
   type Values,
   wrongValues,
 } from '../support/conformance.js';
-import { encodeParams, raw } from '../support/raw.js';
+import { raw } from '../support/raw.js';
 
 type Case = Parameters<typeof runCase>[1];
 type Info = Parameters<typeof runCase>[0];
@@ -26,14 +25,6 @@ raw.setIsa('reference');
 
 /** Flops above which a case runs on random values only where a CPU plays the GPU. */
 const LARGE = device.about.emulated ? 3e6 : 1e9;
-
-function flopsOf(info: Info, one: Case): number {
-  const name = opNames[info.id];
-  const bytes = (list: Case['in']): number[] =>
-    list.map((operand) => (operand?.n ?? 0) * (operand?.dtype === 'u8' ? 1 : 4));
-  if (name === undefined) return 0;
-  return registry[name].cost(encodeParams(info, one.params), { inputs: bytes(one.in), outputs: bytes(one.out) }).flops;
-}
 
 function check(info: Info, one: Case, bound: Parameters<typeof wrongValues>[3]): string[] {
   const found: string[] = [];

@@ -1,5 +1,7 @@
 // Runs a case of an op: against the reference kernels, between guards, on every number of threads.
+import { opNames } from '../../src/backend/backend.js';
 import type { InstructionSet, NativeDevice, OpInfo } from '../../src/binding.js';
+import { registry } from '../../src/ops/registry.js';
 import type { Bound, CaseOperand, Fill, OpCase } from './case_file.js';
 import { brokenGuard, changedByte, compareExact, compareWithin, itemBytes, type Mismatch, viewAs } from './compare.js';
 import { mix, seedOf, symmetric } from './formula.js';
@@ -91,6 +93,15 @@ export function placeCase(info: OpInfo, one: OpCase, values: Values, misaligned:
     ...one.in.map((o, i) => o && place(o, mix(i, seed), values, false, misaligned)),
     ...one.out.map((o, i) => o && place(o, mix(100 + i, seed), values, true, misaligned)),
   ];
+}
+
+/** Flops of a case, by the op's cost. */
+export function flopsOf(info: OpInfo, one: OpCase): number {
+  const name = opNames[info.id];
+  const bytes = (list: OpCase['in']): number[] =>
+    list.map((operand) => (operand?.n ?? 0) * (operand?.dtype === 'u8' ? 1 : 4));
+  if (name === undefined) return 0;
+  return registry[name].cost(encodeParams(info, one.params), { inputs: bytes(one.in), outputs: bytes(one.out) }).flops;
 }
 
 /** Runs one op in buffers of its own. */

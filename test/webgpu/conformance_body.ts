@@ -1,14 +1,13 @@
 // Runs the case tables on the WebGPU device, on the driver of this process, against the reference kernels; prints an object of
 // what is wrong, by op. Arguments: ops, or none for all that have a kernel.
-import { opNames } from '../../src/backend/backend.js';
 import { backendOf } from '../../src/backend/device.js';
 import { device } from '../../src/index.js';
-import { registry } from '../../src/ops/registry.js';
 import { webGpuKernels } from '../../src/ops/webgpu.js';
 import { readCaseTables } from '../support/case_file.js';
 import {
   differentBits,
   differentNaNs,
+  flopsOf,
   placeCase,
   type Ran,
   runCase,
@@ -85,14 +84,6 @@ async function runHere(info: Info, one: Case, placed: ReturnType<typeof placeCas
 
 /** Flops above which a case runs on random values only: these adapters do some 1e9 a second, the reference fewer. */
 const LARGE = 1e6;
-
-function flopsOf(info: Info, one: Case): number {
-  const name = opNames[info.id];
-  const bytes = (list: Case['in']): number[] =>
-    list.map((operand) => (operand?.n ?? 0) * (operand?.dtype === 'u8' ? 1 : 4));
-  if (name === undefined) return 0;
-  return registry[name].cost(encodeParams(info, one.params), { inputs: bytes(one.in), outputs: bytes(one.out) }).flops;
-}
 
 async function check(info: Info, one: Case, bound: Parameters<typeof wrongValues>[3]): Promise<string[]> {
   const found: string[] = [];

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <utility>
 
 #include "../../core/no_exec.h"
 #include "images.h"
+#include "taking.h"
 
 namespace anneal::cuda {
 namespace {
@@ -23,68 +23,6 @@ bool isSet(const char* variable) {
 std::string_view roomOf(std::string_view kernel) { return kernel.substr(0, kernel.find('/')); }
 
 }  // namespace
-
-// Memory of the driver's, which goes with the context: once that is lost nothing is given back.
-class Device::DriverMemory : public BlockSource {
- public:
-  void abandon() { abandoned_ = true; }
-  void giveBack(std::byte* data) override {
-    if (!abandoned_) release(data);
-  }
-
- protected:
-  virtual void release(std::byte* data) = 0;
-
- private:
-  bool abandoned_ = false;
-};
-
-class Device::Memory : public DriverMemory {
- public:
-  Memory(const Driver& driver, Stream stream, bool ordered) : driver_(driver), stream_(stream), ordered_(ordered) {}
-
-  std::byte* take(size_t bytes) override {
-    Pointer pointer = 0;
-    const Result result =
-        ordered_ ? driver_.cuMemAllocAsync(&pointer, bytes, stream_) : driver_.cuMemAlloc_v2(&pointer, bytes);
-    if (result == kOutOfMemory) return nullptr;
-    succeed(driver_, result, ordered_ ? "cuMemAllocAsync" : "cuMemAlloc");
-    fresh_ = ordered_;
-    return reinterpret_cast<std::byte*>(pointer);
-  }
-
-  void release(std::byte* data) override {
-    const auto pointer = reinterpret_cast<Pointer>(data);
-    if (ordered_) driver_.cuMemFreeAsync(pointer, stream_);
-    else driver_.cuMemFree_v2(pointer);
-  }
-  // Whether memory was taken since the last call that other streams must not touch before the compute stream has come there.
-  bool takeFresh() { return std::exchange(fresh_, false); }
-
- private:
-  bool fresh_ = false;
-  const Driver& driver_;
-  const Stream stream_;
-  const bool ordered_;
-};
-
-// Host memory that the device copies from and to by itself.
-class Device::PinnedMemory : public DriverMemory {
- public:
-  explicit PinnedMemory(const Driver& driver) : driver_(driver) {}
-
-  std::byte* take(size_t bytes) override {
-    void* data = nullptr;
-    const Result result = driver_.cuMemHostAlloc(&data, bytes, 0);
-    if (result == kOutOfMemory) return nullptr;
-    succeed(driver_, result, "cuMemHostAlloc");
-    return static_cast<std::byte*>(data);
-  }
-  void release(std::byte* data) override { driver_.cuMemFreeHost(data); }
-
- private:
-  const Driver& driver_;
-};
 
 // Launches at once.
 class Device::StreamLauncher : public Launcher {
@@ -108,21 +46,6 @@ class Device::StreamLauncher : public Launcher {
  private:
   Device& device_;
   size_t used_ = 0;
-};
-
-// A profile that is being taken.
-struct Device::Taking {
-  struct Entry {
-    Event start, end;
-    uint64_t sequence;
-    uint32_t index, op;
-  };
-  explicit Taking(size_t capacity) : capacity(capacity), result(capacity, 0) {}
-  size_t capacity;
-  Event zero = nullptr;  // when the profile began, with nothing else queued
-  std::vector<Entry> entries;
-  uint64_t dropped = 0;
-  Profile result;
 };
 
 int deviceCount() {
@@ -191,7 +114,7 @@ Device::Device(int ordinal) : driver_(cuda::driver()) {
       succeed(driver_, driver_.cuDeviceGetDefaultMemPool(&pool, id_), "cuDeviceGetDefaultMemPool");
       succeed(driver_, driver_.cuMemPoolSetAttribute(pool, kPoolReleaseThreshold, &all), "cuMemPoolSetAttribute");
     }
-    memory_ = std::make_unique<Memory>(driver_, compute_, ordered);
+    memory_ = std::make_unique<DeviceMemory>(driver_, compute_, ordered);
     pinned_ = std::make_unique<PinnedMemory>(driver_);
     buffers_ = std::make_unique<BufferPool>(*memory_);
     staging_ = std::make_unique<BufferPool>(*pinned_);
@@ -508,45 +431,7 @@ void* Device::scratch(size_t bytes, size_t at) {
   return scratch_.data + at;
 }
 
-// ---- Timing ----
-
-uint64_t Device::push(const TimedRecord& record) {
-  requireAlive();
-  driver_.cuCtxSetCurrent(context_);
-  const auto [seconds, samples, inner, cold] = record.timing;
-  NoExec none;
-  const OpCall call = record.op.call(none);
-  // Twice the cache, written between samples, leaves nothing of the operands in it.
-  const size_t sweep = cold ? 2 * static_cast<size_t>(traits_.l2Bytes) : 0;
-  const Block swept = sweep > 0 ? buffers_->takeBlock(sweep) : Block{};
-  auto events = std::make_shared<std::vector<Event>>();
-  try {
-    for (uint32_t sample = 0; sample < samples; ++sample) {
-      if (swept.data != nullptr)
-        check(driver_.cuMemsetD8Async(reinterpret_cast<Pointer>(swept.data), 0, sweep, compute_), "cuMemsetD8Async");
-      for (const bool end : {false, true}) {
-        if (end)
-          for (uint32_t i = 0; i < inner; ++i) launchAll(record.op.op, call, 0);
-        events->push_back(event(0));
-        check(driver_.cuEventRecord(events->back(), compute_), "cuEventRecord");
-      }
-    }
-  } catch (...) {
-    waiter_->fail(currentFailure(opDef(record.op.op).name));
-  }
-  if (swept.data != nullptr) buffers_->give(swept);
-  const Event done = event(kEventDisableTiming | kEventBlockingSync);
-  check(driver_.cuEventRecord(done, compute_), "cuEventRecord");
-  waiter_->after(done, [this, events, seconds = seconds, inner = inner] {
-    for (size_t i = 0; i + 1 < events->size(); i += 2) {
-      float milliseconds = 0;
-      driver_.cuEventElapsedTime(&milliseconds, (*events)[i], (*events)[i + 1]);
-      seconds[i / 2] = milliseconds * 1e-3 / inner;
-    }
-    for (Event each : *events) driver_.cuEventDestroy_v2(each);
-  });
-  return ++submitted_;
-}
+// ---- Failures on demand ----
 
 void Device::failOp(uint32_t op, uint32_t first, uint32_t times) {
   wait(submitted_);
@@ -557,40 +442,6 @@ void Device::failOp(uint32_t op, uint32_t first, uint32_t times) {
 void Device::failScratch(uint32_t first, uint32_t times) {
   wait(submitted_);
   scratchFault_.arm(first, times);
-}
-
-void Device::startProfile(size_t capacity) {
-  if (profile_) raise(Code::argument, "expected no profile to be taken, received another start");
-  wait(submitted_);
-  requireAlive();
-  driver_.cuCtxSetCurrent(context_);
-  const Event zero = event(0);
-  check(driver_.cuEventRecord(zero, compute_), "cuEventRecord");
-  check(driver_.cuStreamSynchronize(compute_), "cuStreamSynchronize");
-  profile_ = std::make_unique<Taking>(capacity);  // its origin is now, which is when `zero` was
-  profile_->zero = zero;
-}
-
-const Profile* Device::profile() const { return profile_ ? &profile_->result : nullptr; }
-
-std::unique_ptr<Profile> Device::stopProfile() {
-  wait(submitted_);
-  const std::unique_ptr<Taking> taken = std::move(profile_);
-  auto result = std::make_unique<Profile>(std::move(taken->result));
-  const auto at = [&](Event event) {
-    float milliseconds = 0;
-    driver_.cuEventElapsedTime(&milliseconds, taken->zero, event);
-    return result->origin + static_cast<int64_t>(static_cast<double>(milliseconds) * 1e6);
-  };
-  if (!waiter_->isLost()) {
-    for (const Taking::Entry& entry : taken->entries) {
-      result->queue.add({at(entry.start), at(entry.end), entry.sequence, entry.index, entry.op});
-      driver_.cuEventDestroy_v2(entry.start);
-      driver_.cuEventDestroy_v2(entry.end);
-    }
-    driver_.cuEventDestroy_v2(taken->zero);
-  }
-  return result;
 }
 
 }  // namespace anneal::cuda

@@ -22,6 +22,7 @@
 #include "../../core/device_queue.h"
 #include "driver.h"
 #include "launch.h"
+#include "memory.h"
 #include "plan_graph.h"
 #include "waiter.h"
 
@@ -85,9 +86,6 @@ class Device : public DeviceQueue {
  private:
   friend class PlanGraph;
   class StreamLauncher;
-  class DriverMemory;
-  class Memory;
-  class PinnedMemory;
   struct Marker {
     uint64_t sequence;
     Event event;
@@ -116,7 +114,7 @@ class Device : public DeviceQueue {
   Stream compute_ = nullptr, copies_ = nullptr;
   Traits traits_{};
   DeviceFacts facts_{};
-  std::unique_ptr<Memory> memory_;
+  std::unique_ptr<DeviceMemory> memory_;
   std::unique_ptr<PinnedMemory> pinned_;
   std::unique_ptr<BufferPool> buffers_, staging_, landing_;  // device memory; pinned memory on its way there, and back
   std::unique_ptr<Waiter> waiter_;
