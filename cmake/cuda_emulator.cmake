@@ -23,3 +23,13 @@ target_link_libraries(anneal_emulated_cuda PRIVATE anneal_flags Threads::Threads
 target_compile_definitions(anneal_emulated_cuda PRIVATE ANNEAL_CUDA_EMULATION=80)
 target_compile_options(anneal_emulated_cuda PRIVATE -O2 -fno-math-errno -Wno-unknown-pragmas)
 set_target_properties(anneal_emulated_cuda PROPERTIES PREFIX "lib" SUFFIX ".so")
+
+# A tool that takes NVTX ranges, and writes them down.
+include(cmake/nvtx.cmake)
+if(ANNEAL_NVTX_DIR)
+  add_library(anneal_nvtx_recorder MODULE test/cuda_emulator/nvtx_recorder.cpp)
+  target_link_libraries(anneal_nvtx_recorder PRIVATE anneal_flags)
+  target_include_directories(anneal_nvtx_recorder SYSTEM PRIVATE ${ANNEAL_NVTX_DIR})
+  set_target_properties(anneal_nvtx_recorder PROPERTIES PREFIX "lib" SUFFIX ".so")
+  add_dependencies(anneal_emulated_cuda anneal_nvtx_recorder)
+endif()

@@ -149,6 +149,8 @@ export interface CudaDevices {
   readonly emulated: boolean;
   /** The CUDA toolkit that compiled the kernels, 13000 for 13.0; 0: this build has none. */
   readonly toolkit: number;
+  /** Whether this build gives NVIDIA's tools names for what is done while a profile is taken. */
+  readonly nvtx: boolean;
 }
 
 export type Precision = 'f32' | 'tf32' | 'bf16';
@@ -171,6 +173,12 @@ export interface CudaDevice extends NativeDevice {
   setPrecision(precision: Precision): void;
   /** CUDA graphs made for plans so far, and kernels in them that got other arguments. */
   graphs(): { made: number; changed: number };
+  /** Whether a tool of NVIDIA's (Nsight Systems) takes ranges. */
+  rangesWatched(): boolean;
+  /** Begins a range by this name on this thread, within those that are open; nothing without a tool. */
+  pushRange(name: string): void;
+  /** Ends the innermost. */
+  popRange(): void;
 }
 
 /** The error as an AnnealError, whatever it was. */
@@ -286,7 +294,15 @@ function guardDevice(raw: NativeDevice): NativeDevice {
 
 function guardCuda(raw: CudaDevice): CudaDevice {
   const { about } = raw;
-  return { ...guardDevice(raw), about, setPrecision: call(raw.setPrecision), graphs: call(raw.graphs) };
+  return {
+    ...guardDevice(raw),
+    about,
+    setPrecision: call(raw.setPrecision),
+    graphs: call(raw.graphs),
+    rangesWatched: raw.rangesWatched,
+    pushRange: call(raw.pushRange),
+    popRange: raw.popRange,
+  };
 }
 
 function guard(raw: Addon): Addon {

@@ -1,5 +1,6 @@
 #include "../backends/cuda/device.h"
 #include "../backends/cuda/images.h"
+#include "../backends/cuda/ranges.h"
 #include "bindings.h"
 #include "context.h"
 
@@ -38,6 +39,26 @@ Napi::Value bindGraphs(const Napi::CallbackInfo& info) {
   });
 }
 
+// () -> whether a tool takes ranges
+Napi::Value bindRangesWatched(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), cuda::rangesWatched());
+}
+
+// (name) begins a range on this thread
+Napi::Value bindPushRange(const Napi::CallbackInfo& info) {
+  return guarded(info, "pushRange", [&]() -> Napi::Value {
+    if (!info[0].IsString()) raise(Code::argument, "expected the name of a range, received none");
+    cuda::pushRange(info[0].As<Napi::String>().Utf8Value().c_str());
+    return info.Env().Undefined();
+  });
+}
+
+// () ends the innermost range of this thread
+Napi::Value bindPopRange(const Napi::CallbackInfo& info) {
+  cuda::popRange();
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 Napi::Value bindCudaDevices(const Napi::CallbackInfo& info) {
@@ -57,6 +78,7 @@ Napi::Value bindCudaDevices(const Napi::CallbackInfo& info) {
   object.Set("reason", reason);
   object.Set("emulated", emulated);
   object.Set("toolkit", cuda::toolkitVersion());
+  object.Set("nvtx", cuda::rangesCompiled());
   return object;
 }
 
@@ -70,6 +92,9 @@ Napi::Value bindOpenCuda(const Napi::CallbackInfo& info) {
     exportDevice(env, object, context);
     object.Set("setPrecision", Napi::Function::New(env, bindSetPrecision, "setPrecision", &context));
     object.Set("graphs", Napi::Function::New(env, bindGraphs, "graphs", &context));
+    object.Set("rangesWatched", Napi::Function::New(env, bindRangesWatched, "rangesWatched"));
+    object.Set("pushRange", Napi::Function::New(env, bindPushRange, "pushRange"));
+    object.Set("popRange", Napi::Function::New(env, bindPopRange, "popRange"));
     const cuda::Traits& traits = opened.traits();
     const cuda::DeviceFacts& facts = opened.facts();
     Napi::Object about = Napi::Object::New(env);

@@ -70,6 +70,14 @@ export interface DeviceProfiler {
   now(): number;
   /** Waits for what is enqueued, and gives all events since the start. */
   stop(): DeviceEvents;
+  /** For a tool of the device's maker that asks for them, what this thread does by name; those of ops it gets from the device. */
+  ranges?(): Ranges | null;
+}
+
+/** Ranges of time on this thread, each within those that are open. */
+export interface Ranges {
+  pushRange(name: string): void;
+  popRange(): void;
 }
 
 export interface Backend {

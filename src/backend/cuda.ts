@@ -31,7 +31,8 @@ export function createCudaBackend(name: CudaName): CudaBackend {
     ? `emulated: ${what}, ${driver}, kernels run by this CPU`
     : `${what}, ${driver}, kernels by toolkit ${versionText(addon().cudaDevices().toolkit)}`;
   const backend = createNativeBackend(cuda, { name, detail: () => detail, software: about.emulated });
-  return Object.assign(backend, { cuda });
+  const ranges = () => (cuda.rangesWatched() ? cuda : null);
+  return Object.assign(backend, { cuda, profiler: { ...backend.profiler, ranges } });
 }
 
 /** Why there is no CUDA device, or what there is. */

@@ -3,6 +3,8 @@
 export interface Tracer {
   /** Milliseconds, on the clock of `performance.now()`. */
   now(): number;
+  /** This thread begins something now, which `did` ends; gives the time. */
+  began(name: string): number;
   /** This thread did something from `start` until now; what it did within is within. */
   did(name: string, start: number): void;
   /** Something was waited for from `start` until now, while this thread did other things. */
@@ -16,7 +18,7 @@ export const tracing: { by: Tracer | null } = { by: null };
 export function span<T>(name: string, fn: () => T): T {
   const { by } = tracing;
   if (by === null) return fn();
-  const start = by.now();
+  const start = by.began(name);
   try {
     return fn();
   } finally {

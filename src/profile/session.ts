@@ -1,6 +1,6 @@
 // A profile while it is taken. Nothing in the path of an op looks whether one is: the backend's functions are replaced by
 // ones that watch, and put back at the end. Which thread ran what when is kept by the addon (native/core/profile.h).
-import type { Backend } from '../backend/backend.js';
+import type { Backend, Ranges } from '../backend/backend.js';
 import { backendOf, cpuInfo, defaultDevice } from '../backend/device.js';
 import { type Tracer, tracing } from '../backend/tracing.js';
 import { AnnealError } from '../errors.js';
@@ -68,6 +68,8 @@ export class ProfileSession implements Tracer {
   readonly #origin: number;
   readonly #deviceStart: number;
   readonly #original: Pick<Backend, Watched>;
+  /** Null: nobody asks for them. */
+  readonly #ranges: Ranges | null;
 
   /**
    * Watches the default device, with room for `events` events of each thread.
@@ -81,6 +83,7 @@ export class ProfileSession implements Tracer {
         'profile: expected no other profile to be taken, received one within another',
       );
     this.#backend = backendOf(defaultDevice());
+    this.#ranges = this.#backend.profiler.ranges?.() ?? null;
     this.#calls = new CallLog(events);
     this.#spans = new SpanLog(events);
     this.#awaited = new SpanLog(events);
@@ -98,7 +101,13 @@ export class ProfileSession implements Tracer {
     return performance.now();
   }
 
+  began(name: string): number {
+    this.#ranges?.pushRange(name);
+    return this.now();
+  }
+
   did(name: string, start: number): void {
+    this.#ranges?.popRange();
     this.#spans.add(name, start - this.#origin, this.now() - this.#origin);
   }
 
@@ -143,12 +152,15 @@ export class ProfileSession implements Tracer {
       this.#calls.notePlan(backend.planOps(plan), params, at);
     };
     backend.write = (handle, byteOffset, data) => {
-      const start = this.now();
-      write(handle, byteOffset, data);
-      this.did('write', start);
+      const start = this.began('write');
+      try {
+        write(handle, byteOffset, data);
+      } finally {
+        this.did('write', start);
+      }
     };
     backend.readSync = (handle, byteOffset, byteLength) => {
-      const start = this.now();
+      const start = this.began('read, blocking');
       try {
         return readSync(handle, byteOffset, byteLength);
       } finally {

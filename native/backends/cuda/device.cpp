@@ -6,6 +6,7 @@
 
 #include "../../core/no_exec.h"
 #include "images.h"
+#include "ranges.h"
 #include "taking.h"
 
 namespace anneal::cuda {
@@ -194,6 +195,7 @@ void Device::launchAll(uint32_t op, const OpCall& call, uint32_t index) {
   const char* const name = opDef(op).name;
   const bool timed = profile_ && profile_->entries.size() < profile_->capacity;
   if (profile_ && !timed) ++profile_->dropped;
+  const RangeScope range(profile_ ? name : nullptr);
   if (timed) {
     profile_->entries.push_back({event(0), event(0), submitted_ + 1, index, op});
     driver_.cuEventRecord(profile_->entries.back().start, compute_);
