@@ -24,6 +24,12 @@ target_compile_definitions(anneal_emulated_cuda PRIVATE ANNEAL_CUDA_EMULATION=80
 target_compile_options(anneal_emulated_cuda PRIVATE -O2 -fno-math-errno -Wno-unknown-pragmas)
 set_target_properties(anneal_emulated_cuda PROPERTIES PREFIX "lib" SUFFIX ".so")
 
+# In place of cuBLAS, for its program in the benchmark.
+add_library(anneal_emulated_cublas MODULE test/cuda_emulator/libcublas.cpp)
+target_link_libraries(anneal_emulated_cublas PRIVATE anneal_flags ${CMAKE_DL_LIBS})
+set_target_properties(anneal_emulated_cublas PROPERTIES PREFIX "lib" SUFFIX ".so")
+add_dependencies(anneal_emulated_cuda anneal_emulated_cublas)
+
 # A tool that takes NVTX ranges, and writes them down.
 include(cmake/nvtx.cmake)
 if(ANNEAL_NVTX_DIR)

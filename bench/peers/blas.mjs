@@ -1,13 +1,10 @@
 // OpenBLAS or BLIS as a peer of the benchmark: `node blas.mjs openblas|blis`, protocol in README.md. Builds blas.c once,
 // lets the library pick its kernels, checks them, and times all products from C.
 import { spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { emit, missing, readRequest } from './lib.mjs';
+import { buildProgram, emit, missing, productLines, readRequest, skipOthers } from './lib.mjs';
 
 const x64 = process.arch === 'x64';
 
@@ -52,34 +49,16 @@ function findLibrary({ files, folders }) {
   return null;
 }
 
-/** The path of the program, compiled once for each version of its source. */
-function build() {
-  const source = fileURLToPath(new URL('blas.c', import.meta.url));
-  const hash = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 16);
-  const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'anneal', 'peers');
-  const path = join(folder, `blas-${hash}`);
-  if (existsSync(path)) return path;
-  mkdirSync(folder, { recursive: true });
-  const compilers = process.env.CC ? [process.env.CC] : ['cc', 'gcc', 'clang'];
-  const partial = `${path}.${process.pid}`;
-  for (const compiler of compilers) {
-    const { error, status, stderr } = spawnSync(compiler, ['-O2', source, '-o', partial, '-lm', '-ldl'], {
-      encoding: 'utf8',
-    });
-    if (error) continue;
-    if (status !== 0) missing(`${compiler} could not build blas.c: ${stderr.trim().split('\n')[0]}`);
-    renameSync(partial, path);
-    return path;
-  }
-  return missing(`no C compiler (${compilers.join(', ')}) to build the program that times it`);
-}
-
 const name = process.argv[2];
 const library = libraries[name];
 const request = await readRequest();
 const path = findLibrary(library);
 if (!path) missing(`no ${library.files[0]} on this machine; ${library.from} brings it`);
-const program = build();
+const program = buildProgram('blas.c', process.env.CC ? [process.env.CC] : ['cc', 'gcc', 'clang'], [
+  '-O2',
+  '-lm',
+  '-ldl',
+]);
 
 function ask(mode, core) {
   const env = { ...process.env, ...(core ? { [library.variable]: core } : {}) };
@@ -111,20 +90,13 @@ if (core) {
 const version = check.blis || /\d+(\.\d+)+/.exec(check.openblas)?.[0] || 'unknown';
 emit({ peer: name, version, detail });
 
-const bit = Number;
-const products = request.works.filter((work) => work.kind === 'sgemm');
-for (const work of request.works)
-  if (work.kind !== 'sgemm') emit({ work: work.work, skip: 'a BLAS has only matrix products' });
+skipOthers(request.works);
 const env = { ...process.env, ...(core ? { [library.variable]: core } : {}) };
 const child = spawn(program, [path, 'time', String(request.budgetMs), String(request.seed)], {
   env,
   stdio: ['pipe', 'pipe', 'inherit'],
 });
-child.stdin.end(
-  products
-    .map(({ work, batch, m, n, k, transA, transB }) => [work, batch, m, n, k, bit(transA), bit(transB)].join(' '))
-    .join('\n'),
-);
+child.stdin.end(productLines(request.works));
 createInterface({ input: child.stdout }).on('line', (line) => process.stdout.write(`${line}\n`));
 child.once('close', (code, signal) => {
   if (code !== 0) console.error(`${name}'s program ended with ${signal ?? `status ${code}`}`);

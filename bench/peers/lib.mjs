@@ -1,4 +1,10 @@
 // What the Node.js programs of this folder share: the protocol's two ends and the sampling rule (README.md).
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const MIN_SAMPLES = 5;
 const MAX_SAMPLES = 300;
@@ -19,6 +25,39 @@ export async function readRequest() {
   let text = '';
   for await (const piece of process.stdin) text += piece;
   return JSON.parse(text);
+}
+
+/** The path of a program of this folder, compiled once for each version of its source by the first of these compilers that is here. */
+export function buildProgram(file, compilers, flags) {
+  const source = fileURLToPath(new URL(file, import.meta.url));
+  const hash = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 16);
+  const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'anneal', 'peers');
+  const path = join(folder, `${file.split('.')[0]}-${hash}`);
+  if (existsSync(path)) return path;
+  mkdirSync(folder, { recursive: true });
+  const partial = `${path}.${process.pid}`;
+  for (const compiler of compilers) {
+    const { error, status, stderr } = spawnSync(compiler, [source, '-o', partial, ...flags], { encoding: 'utf8' });
+    if (error) continue;
+    if (status !== 0) missing(`${compiler} could not build ${file}: ${stderr.trim().split('\n')[0]}`);
+    renameSync(partial, path);
+    return path;
+  }
+  return missing(`no compiler (${compilers.join(', ')}) to build ${file}`);
+}
+
+const products = (works) => works.filter((work) => work.kind === 'sgemm');
+
+/** The products of a request, a line each: what a program in C reads on stdin. */
+export const productLines = (works) =>
+  products(works)
+    .map(({ work, batch, m, n, k, transA, transB }) => [work, batch, m, n, k, Number(transA), Number(transB)].join(' '))
+    .join('\n');
+
+/** Says of all other works that a BLAS cannot do them. */
+export function skipOthers(works) {
+  for (const work of works)
+    if (work.kind !== 'sgemm') emit({ work: work.work, skip: 'a BLAS has only matrix products' });
 }
 
 export const firstLine = (error) =>

@@ -9,6 +9,7 @@ export type { PeerFigures, PeerOptions, PeerResult, PeerRun } from './peer_proce
 export const peerNames = [
   'openblas',
   'blis',
+  'cublas',
   'pytorch',
   'tfjs-wasm',
   'tfjs-cpu',
@@ -48,6 +49,8 @@ function program(name: PeerName, threads: number): PeerProgram {
     case 'openblas':
     case 'blis':
       return { command: process.execPath, args: [file('blas.mjs'), name], env };
+    case 'cublas':
+      return { command: process.execPath, args: [file('cublas.mjs')], env };
     case 'pytorch':
       return { command: python(), args: [file('pytorch.py')], env: { ...env, ...keepMemory } };
     case 'tfjs-wasm':

@@ -152,6 +152,7 @@ const blas = (kind: Work['kind']) => (kind === 'sgemm' ? never : /^a BLAS has on
 const cannot: Record<PeerName, (kind: Work['kind']) => RegExp> = {
   openblas: blas,
   blis: blas,
+  cublas: blas,
   pytorch: () => never,
   'tfjs-wasm': (kind) => (/conv2d|train/.test(kind) ? /Backprop\w+' not registered for backend 'wasm'/ : never),
   'tfjs-cpu': () => /^about .* s a call/,

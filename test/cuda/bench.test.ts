@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { lanesOf, memoryGBps, peakGflops } from '../../src/bench/cuda_limits.js';
 import { compareToLimit } from '../../src/bench/measure.js';
@@ -63,4 +63,45 @@ test('a small run in tf32, emulated', { skip: env === null ? missing : false }, 
   const { machine, limits, results } = parseReport(readFileSync(json, 'utf8'));
   assert.deepEqual([machine.emulated, machine.precision, limits.fmaGflopsAll], [true, 'tf32', 1024]);
   assert.ok(results.length >= 4 && results.every(({ device }) => device === 'cuda:0'));
+});
+
+/** What the run says of cuBLAS, and the times beside our products. */
+async function besideCublas(more: Readonly<Record<string, string>>, ...args: readonly string[]) {
+  const json = join(folder, 'cublas.json');
+  const library = join(dirname(env?.ANNEAL_CUDA_LIBRARY ?? ''), 'libanneal_emulated_cublas.so');
+  const asked = ['--peers', 'cublas', '--only', 'sgemm_nn_64$,sgemm_tn_64$,op_overhead_add1$', '--budget', '5'];
+  const { code, stderr } = await runChild('src/cli/main.ts', ['bench', ...asked, '--json', json, ...args], {
+    env: { ...env, ANNEAL_CUBLAS_LIBRARY: library, XDG_CACHE_HOME: folder, ...more },
+  });
+  assert.equal(code, 0, stderr);
+  const { machine, results } = parseReport(readFileSync(json, 'utf8'));
+  const times = results.flatMap(({ work, peers }) => (peers.cublas ? [[work, peers.cublas.msMedian] as const] : []));
+  return { said: machine.peers.cublas ?? '', times: new Map(times) };
+}
+
+test('cuBLAS beside ours: a stand-in that multiplies by a plain loop, emulated', {
+  skip: env === null ? missing : false,
+}, async () => {
+  for (const precision of ['f32', 'tf32']) {
+    const { said, times } = await besideCublas({}, '--device', 'cuda', '--precision', precision);
+    assert.match(said, new RegExp(`^13\\.1\\.2, emulated: .*, products in ${precision}, timed on the device$`));
+    assert.deepEqual([...times.keys()].sort(), ['sgemm_nn_64', 'sgemm_tn_64'], 'nothing but products');
+    assert.ok([...times.values()].every((ms) => ms > 0));
+  }
+});
+
+test('cuBLAS that is wrong, absent or without a device is not measured, and why', {
+  skip: env === null ? missing : false,
+}, async () => {
+  const cases: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [
+    ['cuda', { ANNEAL_EMULATED_CUBLAS_WRONG: '1' }, /multiplies wrongly: 1 elements of a product of 33, 65, 129/],
+    ['cuda', { ANNEAL_CUBLAS_LIBRARY: '/nowhere/libcublas.so' }, /no \/nowhere\/libcublas\.so on this machine/],
+    ['cpu', {}, /runs on CUDA devices: --device cuda/],
+  ];
+  for (const [device, more, expected] of cases) {
+    const { said, times } = await besideCublas(more, '--device', device);
+    assert.match(said, /^not measured: /);
+    assert.match(said, expected);
+    assert.equal(times.size, 0);
+  }
 });
