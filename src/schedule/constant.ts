@@ -1,4 +1,5 @@
-import { finite, makeSchedule, positive, type Schedule } from './schedule.js';
+import { defineKind, finite, optional, positive } from './kind.js';
+import type { Schedule } from './schedule.js';
 
 export interface ConstantOptions {
   readonly value: number;
@@ -6,10 +7,14 @@ export interface ConstantOptions {
   readonly steps?: number;
 }
 
+export const constantKind = defineKind(
+  'constant',
+  'the same value at every step',
+  { value: finite('the value'), steps: optional(positive('its length within a join; endless without')) },
+  ({ value, steps = Number.POSITIVE_INFINITY }) => ({ length: steps, at: () => value }),
+);
+
 /** value, at every step. @throws E_ARGUMENT */
 export function constant(options: ConstantOptions): Schedule {
-  const value = finite('constant', 'value', options.value);
-  if (options.steps === undefined) return makeSchedule('constant', { value }, Number.POSITIVE_INFINITY, () => value);
-  const steps = positive('constant', 'steps', options.steps);
-  return makeSchedule('constant', { value, steps }, steps, () => value);
+  return constantKind.make(options);
 }

@@ -1,4 +1,5 @@
-import { finite, makeSchedule, positive, type Schedule } from './schedule.js';
+import { defineKind, finite, positive } from './kind.js';
+import type { Schedule } from './schedule.js';
 
 export interface CosineOptions {
   /** The value at step 0. */
@@ -8,18 +9,25 @@ export interface CosineOptions {
   readonly steps: number;
 }
 
+export const cosineKind = defineKind(
+  'cosine',
+  'half a wave of cosine, from the top to min',
+  {
+    from: finite('the value at step 0'),
+    min: finite('the value from its last step on', 0),
+    steps: positive('its length'),
+  },
+  ({ from, min, steps }) => ({
+    length: steps,
+    at: (t) => min + ((from - min) / 2) * (1 + Math.cos((Math.PI * t) / steps)),
+  }),
+);
+
 /**
- * min + (from - min) / 2 * (1 + cos(pi t / steps)), then min: one half wave, without restarts.
- * Loshchilov and Hutter, "SGDR", arXiv:1608.03983, eq. 5; PyTorch's CosineAnnealingLR. @throws E_ARGUMENT
+ * min + (from - min) / 2 * (1 + cos(pi t / steps)), then min: one half wave, without restarts. PyTorch's CosineAnnealingLR,
+ * which turns up again past its end, where this one stays.
+ * Loshchilov and Hutter, "SGDR", arXiv:1608.03983, eq. 5. @throws E_ARGUMENT
  */
 export function cosine(options: CosineOptions): Schedule {
-  const from = finite('cosine', 'from', options.from);
-  const min = finite('cosine', 'min', options.min ?? 0);
-  const steps = positive('cosine', 'steps', options.steps);
-  return makeSchedule(
-    'cosine',
-    { from, min, steps },
-    steps,
-    (t) => min + ((from - min) / 2) * (1 + Math.cos((Math.PI * t) / steps)),
-  );
+  return cosineKind.make(options);
 }

@@ -1,53 +1,51 @@
 import { AnnealError } from '../errors.js';
-import { constant } from './constant.js';
-import { cosine } from './cosine.js';
-import { exponential } from './exponential.js';
-import { inverseSqrt } from './inverse_sqrt.js';
-import { join } from './join.js';
-import { linear } from './linear.js';
-import { finite, type Schedule } from './schedule.js';
-import { step } from './step.js';
-import { warmup } from './warmup.js';
+import { chainKind } from './chain.js';
+import { constantKind } from './constant.js';
+import { cosineKind } from './cosine.js';
+import { cosineRestartsKind } from './cosine_restarts.js';
+import { expRangeKind, triangular2Kind, triangularKind } from './cyclic.js';
+import { exponentialKind } from './exponential.js';
+import { inverseSqrtKind, inverseSqrtWarmupKind, noamKind } from './inverse_sqrt.js';
+import { joinKind } from './join.js';
+import type { Kind } from './kind.js';
+import { linearKind } from './linear.js';
+import { milestonesKind } from './milestones.js';
+import { oneCycleKind, oneCycleMomentumKind } from './one_cycle.js';
+import { perEpochKind } from './per_epoch.js';
+import { polynomialKind } from './polynomial.js';
+import { scaleKind } from './scale.js';
+import type { Schedule } from './schedule.js';
+import { stepKind } from './step.js';
+import { swaRateKind } from './swa_rate.js';
+import { warmupKind } from './warmup.js';
+import { wsdKind } from './wsd.js';
 
-/** The numbers of one kind: required ones, then optional ones. @throws E_ARGUMENT on a missing or unknown name */
-function numbers<R extends string, O extends string = never>(
-  kind: string,
-  params: object,
-  required: readonly R[],
-  optional: readonly O[] = [],
-): Record<R, number> & Partial<Record<O, number>> {
-  const entries = new Map<string, unknown>(Object.entries(params));
-  const result: Record<string, number> = {};
-  for (const name of required) result[name] = finite(kind, name, entries.get(name));
-  for (const name of optional) if (entries.has(name)) result[name] = finite(kind, name, entries.get(name));
-  for (const name of entries.keys()) {
-    if (!(name in result)) throw new AnnealError('E_ARGUMENT', `${kind}: received the unknown parameter '${name}'`);
-  }
-  return result as Record<R, number> & Partial<Record<O, number>>;
-}
-
-function joinFrom(params: object): Schedule {
-  if (!('parts' in params) || !Array.isArray(params.parts)) {
-    throw new AnnealError('E_ARGUMENT', 'join: expected parts to be an array of schedules');
-  }
-  const parts = params.parts.map(fromJSON);
-  if (!('boundaries' in params)) return join(parts);
-  if (!Array.isArray(params.boundaries))
-    throw new AnnealError('E_ARGUMENT', 'join: expected boundaries to be an array');
-  return join(parts, { boundaries: params.boundaries.map((b) => finite('join', 'boundaries', b)) });
-}
-
-/** How each kind is made again from its parameters. */
-const kinds: Readonly<Record<string, (params: object) => Schedule>> = {
-  constant: (p) => constant(numbers('constant', p, ['value'], ['steps'])),
-  step: (p) => step(numbers('step', p, ['from', 'gamma', 'every'])),
-  exponential: (p) => exponential(numbers('exponential', p, ['from', 'k'])),
-  linear: (p) => linear(numbers('linear', p, ['from', 'steps'], ['end'])),
-  cosine: (p) => cosine(numbers('cosine', p, ['from', 'steps'], ['min'])),
-  inverseSqrt: (p) => inverseSqrt(numbers('inverseSqrt', p, ['from'])),
-  warmup: (p) => warmup(numbers('warmup', p, ['to', 'steps'], ['from'])),
-  join: joinFrom,
-};
+/** Every kind there is, in the order in which they are told. */
+export const kinds: readonly Kind[] = [
+  constantKind,
+  stepKind,
+  milestonesKind,
+  exponentialKind,
+  linearKind,
+  polynomialKind,
+  cosineKind,
+  cosineRestartsKind,
+  oneCycleKind,
+  oneCycleMomentumKind,
+  triangularKind,
+  triangular2Kind,
+  expRangeKind,
+  inverseSqrtKind,
+  inverseSqrtWarmupKind,
+  noamKind,
+  warmupKind,
+  wsdKind,
+  swaRateKind,
+  joinKind,
+  chainKind,
+  scaleKind,
+  perEpochKind,
+];
 
 /** The schedule that `toJSON` described, from a parsed JSON value. @throws E_ARGUMENT */
 export function fromJSON(json: unknown): Schedule {
@@ -55,13 +53,13 @@ export function fromJSON(json: unknown): Schedule {
     throw new AnnealError('E_ARGUMENT', 'schedule: expected an object with kind and params');
   }
   const { kind, params } = json;
-  const make = typeof kind === 'string' && Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
-  if (make === undefined) {
-    const known = Object.keys(kinds).join(', ');
+  const found = kinds.find(({ name }) => name === kind);
+  if (found === undefined) {
+    const known = kinds.map(({ name }) => name).join(', ');
     throw new AnnealError('E_ARGUMENT', `schedule: expected kind to be one of ${known}, received ${String(kind)}`);
   }
   if (typeof params !== 'object' || params === null) {
-    throw new AnnealError('E_ARGUMENT', `${String(kind)}: expected params to be an object, received ${String(params)}`);
+    throw new AnnealError('E_ARGUMENT', `${found.name}: expected params to be an object, received ${String(params)}`);
   }
-  return make(params);
+  return found.make(params, fromJSON);
 }

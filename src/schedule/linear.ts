@@ -1,4 +1,5 @@
-import { finite, makeSchedule, positive, type Schedule } from './schedule.js';
+import { defineKind, finite, positive } from './kind.js';
+import type { Schedule } from './schedule.js';
 
 export interface LinearOptions {
   /** The value at step 0. */
@@ -8,10 +9,18 @@ export interface LinearOptions {
   readonly steps: number;
 }
 
-/** from + (end - from) * t / steps, then end. With end = 0: from * (1 - t / steps). @throws E_ARGUMENT */
+export const linearKind = defineKind(
+  'linear',
+  'a straight line from one value to another',
+  {
+    from: finite('the value at step 0'),
+    end: finite('the value from its last step on', 0),
+    steps: positive('its length'),
+  },
+  ({ from, end, steps }) => ({ length: steps, at: (t) => from * (1 - t / steps) + end * (t / steps) }),
+);
+
+/** from + (end - from) * t / steps, then end. With end = 0: from * (1 - t / steps). PyTorch's LinearLR. @throws E_ARGUMENT */
 export function linear(options: LinearOptions): Schedule {
-  const from = finite('linear', 'from', options.from);
-  const end = finite('linear', 'end', options.end ?? 0);
-  const steps = positive('linear', 'steps', options.steps);
-  return makeSchedule('linear', { from, end, steps }, steps, (t) => from * (1 - t / steps) + end * (t / steps));
+  return linearKind.make(options);
 }

@@ -1,4 +1,4 @@
-// What a schedule is, and the checks its constructors share.
+// What a schedule is.
 import { AnnealError } from '../errors.js';
 import type { JsonValue } from '../io/json.js';
 
@@ -34,7 +34,9 @@ export function rateAt(rate: Rate, t: number): number {
 }
 
 export function isSchedule(value: unknown): value is Schedule {
-  return typeof value === 'object' && value !== null && 'at' in value && typeof value.at === 'function';
+  // An array has an at(), too.
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return 'at' in value && typeof value.at === 'function' && 'toJSON' in value && typeof value.toJSON === 'function';
 }
 
 /** A schedule from its formula, which is only asked for t in [0, length]. */
@@ -54,19 +56,4 @@ export function makeSchedule(
     },
     toJSON: () => ({ kind, params }),
   };
-}
-
-/** @throws E_ARGUMENT unless the value is a finite number */
-export function finite(kind: string, name: string, value: unknown): number {
-  if (typeof value !== 'number' || !Number.isFinite(value)) {
-    throw new AnnealError('E_ARGUMENT', `${kind}: expected ${name} to be a finite number, received ${String(value)}`);
-  }
-  return value;
-}
-
-/** @throws E_ARGUMENT unless the value is a finite number greater than 0 */
-export function positive(kind: string, name: string, value: unknown): number {
-  const number = finite(kind, name, value);
-  if (number <= 0) throw new AnnealError('E_ARGUMENT', `${kind}: expected ${name} to be positive, received ${number}`);
-  return number;
 }

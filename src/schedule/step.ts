@@ -1,4 +1,5 @@
-import { finite, makeSchedule, positive, type Schedule } from './schedule.js';
+import { defineKind, finite, positive } from './kind.js';
+import type { Schedule } from './schedule.js';
 
 export interface StepOptions {
   /** The value at step 0. */
@@ -9,15 +10,21 @@ export interface StepOptions {
   readonly every: number;
 }
 
+export const stepKind = defineKind(
+  'step',
+  'drops by a factor at equal intervals: from * gamma^floor(t / every)',
+  {
+    from: finite('the value at step 0'),
+    gamma: finite('the factor of one drop'),
+    every: positive('steps from one drop to the next'),
+  },
+  ({ from, gamma, every }) => ({
+    length: Number.POSITIVE_INFINITY,
+    at: (t) => from * gamma ** Math.floor(t / every),
+  }),
+);
+
 /** from * gamma^floor(t / every). Endless. PyTorch's StepLR. @throws E_ARGUMENT */
 export function step(options: StepOptions): Schedule {
-  const from = finite('step', 'from', options.from);
-  const gamma = finite('step', 'gamma', options.gamma);
-  const every = positive('step', 'every', options.every);
-  return makeSchedule(
-    'step',
-    { from, gamma, every },
-    Number.POSITIVE_INFINITY,
-    (t) => from * gamma ** Math.floor(t / every),
-  );
+  return stepKind.make(options);
 }

@@ -15,6 +15,7 @@ import {
   type ProfileRow,
   profile,
   type Scalar,
+  schedule,
   scope,
   tensor,
   train,
@@ -130,6 +131,26 @@ export function layers(): void {
   nn.conv2d({ filters: 3, kernelSize: 3, padding: 'full' });
   // @ts-expect-error: optional is not the same as undefined
   nn.dense({ units: 3, activation: undefined });
+}
+
+export function schedules(): void {
+  const rate = schedule.join([
+    schedule.warmup({ from: 1e-4, to: 0.1, steps: 100, shape: 'exponential' }),
+    schedule.perEpoch(schedule.cosine({ from: 0.1, steps: 10 }), { stepsPerEpoch: 50, continuous: true }),
+  ]);
+  is<typeof rate, schedule.Schedule>();
+  schedule.exponential({ from: 1, k: 0.1 });
+  schedule.exponential({ from: 1, gamma: 0.9, every: 10 });
+  // @ts-expect-error: one of k and gamma
+  schedule.exponential({ from: 1 });
+  // @ts-expect-error: no such shape
+  schedule.wsd({ max: 1, warmup: 1, stable: 1, decay: 1, shape: 'sqrt' });
+  // @ts-expect-error: steps are needed
+  schedule.oneCycle({ max: 1 });
+  // @ts-expect-error: a number is no schedule
+  schedule.chain([1]);
+  // @ts-expect-error: steps of an epoch are needed
+  schedule.perEpoch(rate, {});
 }
 
 export async function runs(model: nn.Module, loader: data.Loader): Promise<void> {
