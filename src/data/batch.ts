@@ -12,6 +12,11 @@ export interface HostBatch {
   readonly x: HostTensor;
   readonly y: HostTensor;
   readonly size: number;
+  /**
+   * Of the first example, counted over the epoch from 0: what is random about an example (augmentation) follows from it. A
+   * loader adds it where a source of batches leaves it out.
+   */
+  readonly position?: number;
 }
 
 /** `for await` takes either. */
@@ -29,15 +34,39 @@ export interface EpochOptions {
   readonly reuse?: boolean | number;
 }
 
-/** Gives the batches of any epoch, the same ones each time it is asked for the same epoch. */
+export interface ShuffleOptions {
+  /** Without one, the seed given to `epoch` holds: the trainer passes that of the run. */
+  readonly seed?: number;
+}
+
+export interface BufferOptions extends ShuffleOptions {
+  /** Examples that are held, of which a random one goes on whenever another comes. */
+  readonly buffer: number;
+}
+
+/**
+ * Gives the batches of any epoch, the same ones each time it is asked for the same epoch and seed, also from the middle on:
+ * those of `epoch(e, { skip })` are bit for bit those of `epoch(e)` after the first `skip`.
+ */
 export interface Loader {
   /** undefined when the source does not say. */
   readonly batchesPerEpoch: number | undefined;
   readonly normalize: Normalize | undefined;
+  /** Classes that y may name; undefined when the source does not say, or y are no classes. */
+  readonly classCount: number | undefined;
+  /** Bad records that the latest epoch has left out so far, where `onBad: 'skip'` was asked for. */
+  readonly skipped: number;
   /** @throws AnnealError E_RANGE when epoch or skip is not a whole number >= 0. */
   epoch(index: number, options?: EpochOptions): BatchIterable;
   /** Applies `fn` to each batch on the host; it may change the batch's arrays in place, or give a new batch. */
   map(fn: (batch: HostBatch) => HostBatch | Promise<HostBatch>): Loader;
+  /**
+   * Shuffles the examples of a stream through a buffer, anew in each epoch; batches keep their sizes. An example leaves at
+   * most `buffer - 1` places early. A run that is resumed reads the epoch's examples again from its start. A dataset in
+   * memory, and one whose examples are mapped, shuffles all of its examples instead, and needs no buffer.
+   * @throws AnnealError E_RANGE when buffer is not a whole number >= 1.
+   */
+  shuffle(options: BufferOptions): Loader;
   /**
    * Makes up to `count` batches ahead of the one that is asked for, one at a time, in their order: reading and decoding go
    * on while the device computes. `train.fit` does so with two of any loader that is not a dataset in memory.

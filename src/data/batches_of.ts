@@ -1,7 +1,7 @@
 import { Ahead } from './ahead.js';
+import { ArrayLoader } from './array_loader.js';
 import type { BatchIterable, EpochOptions, Loader } from './batch.js';
-import { ArrayLoader } from './dataset.js';
-import { PrefetchLoader } from './from_iterable.js';
+import { PrefetchLoader } from './loader.js';
 
 /** Batches made ahead of those of a loader that does not say how many. */
 const AHEAD = 2;

@@ -1,56 +1,69 @@
 /**
  * Datasets held in memory: rows of typed arrays, chosen by index and copied into batches.
  *
- * A dataset is a list of row numbers over arrays that are never copied; take, skip and split cut the list, and shuffle
- * marks it. The list is permuted anew in every epoch, as a function of (seed, epoch) alone.
+ * A dataset is a list of row numbers over arrays that are never copied; take, skip, split, folds and filter cut the list, and
+ * shuffle marks it. The list is permuted anew in every epoch, as a function of (seed, epoch) alone.
  */
 import { AnnealError } from '../errors.js';
-import { allocateHostArray, checkHostTensor, type HostTensor } from '../io/host_tensor.js';
+import { checkHostTensor, type HostTensor } from '../io/host_tensor.js';
 import type { HostArray } from '../tensor/dtype.js';
-import { checkWhole, type EpochOptions, type HostBatch, type Loader, type Normalize } from './batch.js';
-import { mapLoader, PrefetchLoader } from './from_iterable.js';
-import { ascending, permutation, Shuffled } from './permutation.js';
+import { ArrayLoader, type BatchOptions, type Selection } from './array_loader.js';
+import { checkWhole, type Loader, type Normalize, type ShuffleOptions } from './batch.js';
+import { Column } from './columns.js';
+import type { OnBad } from './example.js';
+import { foldPositions, splitPositions } from './folds.js';
+import { type ExampleFunction, type ExampleMap, MappedLoader } from './mapped_loader.js';
+import { ascending } from './permutation.js';
 
 export interface DatasetOptions {
   /** How the trainer turns x into f32 on the device. */
   readonly normalize?: Normalize;
+  /** Names of the classes that y counts from 0. */
+  readonly classes?: readonly string[];
+  /** Bad records that were left out when the arrays were read. Default 0. */
+  readonly skipped?: number;
 }
 
-export interface ShuffleOptions {
-  /** Without one, the seed given to `epoch` holds: the trainer passes that of the run. */
+export interface SplitOptions {
+  /** Default 0. */
   readonly seed?: number;
+  /** Gives each part its share of every class, within one example; y must be classes. Default false. */
+  readonly stratify?: boolean;
 }
 
-export interface BatchOptions {
-  /** Leave out a last batch of fewer than `size` examples (default false). */
-  readonly dropLast?: boolean;
+export interface MapOptions {
+  /** 'skip' leaves out an example for which the function throws, or makes another form than for those before. Default 'error'. */
+  readonly onBad?: OnBad;
 }
 
-interface Arrays {
-  readonly x: HostTensor;
-  readonly y: HostTensor;
-}
+/** Examples that `load` makes side by side. */
+const LOADED_AT_ONCE = 256;
 
-interface Shuffle {
-  readonly seed: number | undefined;
-}
+type MakeLoader<L> = (selection: Selection, size: number, dropLast: boolean, dataset: DatasetOptions) => L;
 
-export class Dataset {
+/** `L`: what `batch` makes. That of a dataset with mapped examples is asynchronous. */
+export class Dataset<L extends Loader = ArrayLoader> {
   /** Examples. */
   readonly length: number;
-  /** Shape of one example's x, without the leading axis. */
+  /** Shape of one example's x, without the leading axis; where examples are mapped, before that. */
   readonly shape: readonly number[];
   readonly normalize: Normalize | undefined;
+  /** Names of the classes that y counts from 0, where they have some. */
+  readonly classes: readonly string[] | undefined;
+  /** Bad records that were left out when it was read, by `onBad: 'skip'`. */
+  readonly skipped: number;
 
   private constructor(
-    private readonly arrays: Arrays,
-    private readonly rows: Uint32Array,
-    private readonly shuffled: Shuffle | undefined,
-    options: DatasetOptions,
+    private readonly selection: Selection,
+    private readonly options: DatasetOptions,
+    private readonly maps: readonly ExampleMap[],
+    private readonly makeLoader: MakeLoader<L>,
   ) {
-    this.length = rows.length;
-    this.shape = arrays.x.shape.slice(1);
+    this.length = selection.rows.length;
+    this.shape = selection.x.shape;
     this.normalize = options.normalize;
+    this.classes = options.classes;
+    this.skipped = options.skipped ?? 0;
   }
 
   /**
@@ -68,149 +81,234 @@ export class Dataset {
         `dataset: expected x and y of shape [N, ...] with the same N, received x [${x.shape}], y [${y.shape}]`,
       );
     }
-    if (length > 0xffffffff) {
-      throw new AnnealError('E_RANGE', `dataset: expected fewer than 2^32 examples, received ${length}`);
+    return Dataset.over(Column.of(x), Column.of(y), options);
+  }
+
+  private static over(x: Column, y: Column, options: DatasetOptions): Dataset {
+    if (x.length > 0xffffffff) {
+      throw new AnnealError('E_RANGE', `dataset: expected fewer than 2^32 examples, received ${x.length}`);
     }
-    return new Dataset({ x, y }, ascending(length), undefined, options);
+    const selection = { x, y, rows: ascending(x.length), shuffled: undefined };
+    return new Dataset(selection, options, [], arrayLoader);
   }
 
   /** The first `count` examples (all, when there are fewer). */
-  take(count: number): Dataset {
+  take(count: number): Dataset<L> {
     checkWhole(count, 'dataset: take');
-    return this.select(this.rows.subarray(0, count));
+    return this.withRows(this.selection.rows.subarray(0, count));
   }
 
   /** All but the first `count` examples. */
-  skip(count: number): Dataset {
+  skip(count: number): Dataset<L> {
     checkWhole(count, 'dataset: skip');
-    return this.select(this.rows.subarray(count));
+    return this.withRows(this.selection.rows.subarray(count));
   }
 
   /**
-   * Two datasets: a random round(fraction N) of the examples and the rest, each in the order of this one.
-   * @throws AnnealError E_RANGE when fraction is not within 0..1.
+   * The examples at these positions, in this order; one may stand there several times.
+   * @throws AnnealError E_RANGE for a position that is not within 0 .. length-1.
    */
-  split(fraction: number, seed = 0): [Dataset, Dataset] {
-    if (!(fraction >= 0 && fraction <= 1)) {
-      throw new AnnealError('E_RANGE', `dataset: expected a fraction within 0..1, received ${fraction}`);
+  select(positions: ArrayLike<number>): Dataset<L> {
+    const { rows } = this.selection;
+    const chosen = Uint32Array.from(positions, (position) => {
+      const row = rows[position];
+      if (row === undefined) {
+        throw new AnnealError(
+          'E_RANGE',
+          `dataset: expected positions within 0..${this.length - 1}, received ${position}`,
+        );
+      }
+      return row;
+    });
+    return this.withRows(chosen);
+  }
+
+  /**
+   * The examples for which `keep` is true of label and position. Where examples are mapped, labels are those before.
+   * @throws AnnealError E_SHAPE unless y is one number for each example; `select` takes positions.
+   */
+  filter(keep: (y: number, index: number) => boolean): Dataset<L> {
+    const labels = this.labels();
+    const { rows } = this.selection;
+    return this.withRows(rows.filter((_, position) => keep(labels[position] ?? Number.NaN, position)));
+  }
+
+  /**
+   * Two datasets: a random round(fraction N) of the examples and the rest, each in the order of this one. The last argument is
+   * a seed, 0 by default, or `{ seed, stratify }`.
+   * @throws AnnealError E_RANGE when fraction is not within 0..1, E_SHAPE or E_DTYPE to stratify without classes.
+   */
+  split(fraction: number, options: number | SplitOptions = {}): [Dataset<L>, Dataset<L>] {
+    const { seed = 0, stratify = false } = typeof options === 'number' ? { seed: options } : options;
+    const [chosen, rest] = splitPositions(this.length, fraction, seed, stratify ? this.classLabels() : undefined);
+    return [this.select(chosen), this.select(rest)];
+  }
+
+  /**
+   * Pairs for k-fold cross-validation: each example is in the validation set of exactly one of the k pairs and in the training
+   * set of all others. Sizes of the validation sets differ by at most one.
+   * @throws AnnealError E_RANGE when k is not a whole number within 2..N, E_SHAPE or E_DTYPE to stratify without classes.
+   */
+  folds(k: number, { seed = 0, stratify = false }: SplitOptions = {}): { train: Dataset<L>; validation: Dataset<L> }[] {
+    const folds = foldPositions(this.length, k, seed, stratify ? this.classLabels() : undefined);
+    return folds.map((fold) => {
+      const held = new Uint8Array(this.length);
+      for (const position of fold) held[position] = 1;
+      const { rows } = this.selection;
+      return {
+        train: this.withRows(rows.filter((_, position) => held[position] === 0)),
+        validation: this.select(fold),
+      };
+    });
+  }
+
+  /** Iterates in a new order in each epoch. What chooses examples chooses the same ones before and after it. */
+  shuffle({ seed }: ShuffleOptions = {}): Dataset<L> {
+    const shuffled = seed === undefined ? {} : { seed };
+    return new Dataset({ ...this.selection, shuffled }, this.options, this.maps, this.makeLoader);
+  }
+
+  /**
+   * The same examples with other labels, worked out at once: i32 where labels were integers, f32 otherwise.
+   * @throws AnnealError E_SHAPE unless y is one number for each example, E_DTYPE for a new class that is no whole number.
+   */
+  relabel(fn: (y: number, index: number) => number, { classes }: Pick<DatasetOptions, 'classes'> = {}): Dataset<L> {
+    const labels = this.labels();
+    const { x, y, rows, shuffled } = this.selection;
+    const dtype = y.dtype === 'f32' || y.dtype === 'f16' ? 'f32' : 'i32';
+    const data = dtype === 'f32' ? new Float32Array(y.length) : new Int32Array(y.length);
+    rows.forEach((row, position) => {
+      const label = fn(labels[position] ?? Number.NaN, position);
+      if (dtype === 'i32' && label !== (label | 0)) {
+        throw new AnnealError(
+          'E_DTYPE',
+          `dataset: expected a whole number for the class at ${position}, received ${label}`,
+        );
+      }
+      data[row] = label;
+    });
+    const relabelled = Column.of({ data, shape: [y.length], dtype });
+    const { classes: _, ...kept } = this.options;
+    const options = classes === undefined ? kept : { ...kept, classes };
+    return new Dataset({ x, y: relabelled, rows, shuffled }, options, this.maps, this.makeLoader);
+  }
+
+  /**
+   * The examples of this dataset, then those of the others, in their order; not shuffled.
+   * @throws AnnealError E_SHAPE, E_DTYPE or E_ARGUMENT unless examples, normalize and classes are alike.
+   */
+  concat(this: Dataset, ...others: Dataset[]): Dataset {
+    const all = [this, ...others];
+    for (const { normalize, classes, maps } of others) {
+      if (normalize?.scale !== this.normalize?.scale || normalize?.offset !== this.normalize?.offset) {
+        throw new AnnealError('E_ARGUMENT', 'dataset: expected the same normalize in all datasets of concat');
+      }
+      if (String(classes) !== String(this.classes)) {
+        throw new AnnealError('E_ARGUMENT', `dataset: expected the classes ${this.classes}, received ${classes}`);
+      }
+      if (maps.length > 0) throw new AnnealError('E_ARGUMENT', 'dataset: expected concat before map');
     }
-    const count = Math.round(fraction * this.length);
-    const order = permutation(this.length, seed, 'split', 0);
-    const part = (from: number, to: number): Dataset =>
-      this.select(
-        order
-          .slice(from, to)
-          .sort()
-          .map((position) => this.rows[position] ?? 0),
-      );
-    return [part(0, count), part(count, this.length)];
+    const columns = (of: 'x' | 'y'): Column =>
+      Column.concat([this.selection[of], ...others.map((other) => other.selection[of])], `dataset: ${of}`);
+    const rows = new Uint32Array(all.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    let start = 0;
+    for (const { selection, length } of all) {
+      for (let position = 0; position < length; position += 1)
+        rows[at + position] = start + (selection.rows[position] ?? 0);
+      at += length;
+      start += selection.x.length;
+    }
+    const whole = Dataset.over(columns('x'), columns('y'), this.options);
+    return whole.withRows(rows);
   }
 
   /**
-   * Iterates in a new order in each epoch. take, skip and split choose the same examples before and after it.
+   * Applies `fn` to each example when its batch is made, in every epoch; those of a batch are made side by side. `fn` must
+   * depend on nothing but what it is given, or runs cannot be resumed. What chooses examples or reads labels sees those
+   * before it. `load` makes a dataset of the results, once.
    */
-  shuffle({ seed }: ShuffleOptions = {}): Dataset {
-    return new Dataset(this.arrays, this.rows, { seed }, this.options());
+  map(fn: ExampleFunction, { onBad = 'error' }: MapOptions = {}): Dataset<MappedLoader> {
+    return new Dataset<MappedLoader>(
+      this.selection,
+      this.options,
+      [...this.maps, { fn, onBad }],
+      (selection, size, dropLast, of) =>
+        new MappedLoader(selection, [...this.maps, { fn, onBad }], {
+          batchSize: size,
+          dropLast,
+          normalize: of.normalize,
+          classCount: of.classes?.length,
+        }),
+    );
   }
 
   /** @throws AnnealError E_RANGE when size is not a whole number >= 1. */
-  batch(size: number, { dropLast = false }: BatchOptions = {}): ArrayLoader {
+  batch(size: number, { dropLast = false }: BatchOptions = {}): L {
     checkWhole(size, 'dataset: batch size', 1);
-    return new ArrayLoader(this.arrays, this.rows, this.shuffled, size, dropLast, this.normalize);
+    return this.makeLoader(this.selection, size, dropLast, this.options);
   }
 
-  private select(rows: Uint32Array): Dataset {
-    return new Dataset(this.arrays, rows, this.shuffled, this.options());
-  }
-
-  private options(): DatasetOptions {
-    return this.normalize === undefined ? {} : { normalize: this.normalize };
-  }
-}
-
-/** Batches over a dataset. Made by `Dataset.batch`. */
-export class ArrayLoader implements Loader {
-  readonly batchesPerEpoch: number;
-  /** Examples in an epoch, without those that dropLast leaves out. */
-  readonly examplesPerEpoch: number;
-
-  constructor(
-    private readonly arrays: Arrays,
-    private readonly rows: Uint32Array,
-    private readonly shuffled: Shuffle | undefined,
-    readonly batchSize: number,
-    private readonly dropLast: boolean,
-    readonly normalize: Normalize | undefined,
-  ) {
-    const batches = rows.length / batchSize;
-    this.batchesPerEpoch = dropLast ? Math.floor(batches) : Math.ceil(batches);
-    this.examplesPerEpoch = Math.min(rows.length, this.batchesPerEpoch * batchSize);
-  }
-
-  /** The same loader with another order in each epoch. */
-  shuffle({ seed }: ShuffleOptions = {}): ArrayLoader {
-    return new ArrayLoader(this.arrays, this.rows, { seed }, this.batchSize, this.dropLast, this.normalize);
-  }
-
-  epoch(index: number, { skip = 0, seed = 0, reuse = true }: EpochOptions = {}): Iterable<HostBatch> {
-    checkWhole(index, 'loader: epoch');
-    checkWhole(skip, 'loader: skip');
-    return { [Symbol.iterator]: () => this.batches(index, skip, seed, reuse) };
-  }
-
-  map(fn: (batch: HostBatch) => HostBatch | Promise<HostBatch>): Loader {
-    return mapLoader(this, fn);
-  }
-
-  prefetch(count: number): Loader {
-    return new PrefetchLoader(this, count, true);
-  }
-
-  private *batches(epoch: number, skip: number, seed: number, reuse: boolean | number): Generator<HostBatch> {
-    const { x, y } = this.arrays;
-    const rowsOf = this.order(epoch, seed);
-    const held = reuse === true ? 2 : Number(reuse);
-    const gatherX = rowGatherer(x, this.batchSize, held);
-    const gatherY = rowGatherer(y, this.batchSize, held);
-    for (let batch = skip; batch < this.batchesPerEpoch; batch += 1) {
-      const rows = rowsOf(batch * this.batchSize, (batch + 1) * this.batchSize);
-      yield { x: gatherX(rows), y: gatherY(rows), size: rows.length };
+  /**
+   * The label of each example, in the dataset's order; where examples are mapped, before that.
+   * @throws AnnealError E_SHAPE unless y is one number for each example.
+   */
+  labels(): HostArray {
+    const { y, rows } = this.selection;
+    if (y.shape.length > 0) {
+      throw new AnnealError(
+        'E_SHAPE',
+        `dataset: expected one label for each example, y [N], received y [N,${y.shape}]`,
+      );
     }
+    return y.values(rows);
   }
 
-  /** The rows at positions [from, to) of an epoch. */
-  private order(epoch: number, seed: number): (from: number, to: number) => Uint32Array {
-    if (this.shuffled === undefined) return (from, to) => this.rows.subarray(from, to);
-    const order = new Shuffled(this.rows.slice(), this.shuffled.seed ?? seed, 'shuffle', epoch);
-    return (from, to) => order.range(from, to);
+  /**
+   * All examples, mapped, as a dataset in memory, in this one's order. With `onBad: 'skip'` the bad ones are left out.
+   * @throws AnnealError as the functions of `map`; E_SHAPE when no example is left.
+   */
+  async load(): Promise<Dataset> {
+    const plain = new Dataset({ ...this.selection, shuffled: undefined }, this.options, this.maps, this.makeLoader);
+    const loader = plain.batch(LOADED_AT_ONCE);
+    const parts: Dataset[] = [];
+    for await (const { x, y } of loader.epoch(0, { reuse: false }))
+      parts.push(Dataset.fromArrays({ x, y }, this.options));
+    const [first, ...others] = parts;
+    if (first === undefined) throw new AnnealError('E_SHAPE', 'dataset: expected at least one example, received none');
+    const { selection } = first.concat(...others);
+    return new Dataset(selection, { ...this.options, skipped: this.skipped + loader.skipped }, [], arrayLoader);
+  }
+
+  private classLabels(): HostArray {
+    const labels = this.labels();
+    if (labels instanceof Float32Array) {
+      throw new AnnealError('E_DTYPE', 'dataset: expected classes, i32 or u8, to stratify, received f32');
+    }
+    return labels;
+  }
+
+  private withRows(rows: Uint32Array): Dataset<L> {
+    return new Dataset({ ...this.selection, rows }, this.options, this.maps, this.makeLoader);
   }
 }
 
-/** Copies rows of `tensor` into a batch, in one of `held` arrays that take turns; 0: in an array of its own. */
-function rowGatherer(tensor: HostTensor, batchSize: number, held: number): (rows: Uint32Array) => HostTensor {
-  const exampleShape = tensor.shape.slice(1);
-  const width = exampleShape.reduce((product, dimension) => product * dimension, 1);
-  const ring: HostArray[] = [];
-  let turn = 0;
-  return (rows) => {
-    const slot = held === 0 ? 0 : turn % held;
-    const full = (held === 0 ? undefined : ring[slot]) ?? allocateHostArray(tensor.dtype, batchSize * width);
-    ring[slot] = full;
-    turn += 1;
-    const data = full.subarray(0, rows.length * width);
-    copyRows(tensor.data, rows, width, data);
-    return { data, shape: [rows.length, ...exampleShape], dtype: tensor.dtype };
+function arrayLoader(
+  selection: Selection,
+  size: number,
+  dropLast: boolean,
+  { normalize, classes }: DatasetOptions,
+): ArrayLoader {
+  let count: number | undefined;
+  const countClasses = (): number | undefined => {
+    const { y, rows } = selection;
+    if (classes !== undefined) return classes.length;
+    if (y.shape.length > 0 || (y.dtype !== 'i32' && y.dtype !== 'u8')) return undefined;
+    if (count === undefined) {
+      count = 0;
+      for (const label of y.values(rows)) count = Math.max(count, label + 1);
+    }
+    return count;
   };
-}
-
-/** target[i] = source[rows[i]]; neighbouring rows travel in one copy. */
-function copyRows(source: HostArray, rows: Uint32Array, width: number, target: HostArray): void {
-  let start = 0;
-  while (start < rows.length) {
-    const first = rows[start] ?? 0;
-    let end = start + 1;
-    while (end < rows.length && rows[end] === first + end - start) end += 1;
-    target.set(source.subarray(first * width, (first + end - start) * width), start * width);
-    start = end;
-  }
+  return new ArrayLoader(selection, size, dropLast, normalize, countClasses);
 }

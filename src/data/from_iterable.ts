@@ -1,4 +1,3 @@
-import { Ahead } from './ahead.js';
 import {
   type BatchIterable,
   checkBatch,
@@ -8,13 +7,17 @@ import {
   type Loader,
   type Normalize,
 } from './batch.js';
+import { LoaderBase } from './loader.js';
 
 export interface IterableOptions {
   /** When known; the progress bar and schedules in epochs need it. */
   readonly batchesPerEpoch?: number;
   readonly normalize?: Normalize;
+  /** Classes that y names, where they are classes: `mixup` and `cutmix` need it. */
+  readonly classCount?: number;
   /**
-   * Whether the factory starts at `options.skip` itself. When not (the default), skipped batches are read and dropped.
+   * Whether the factory starts at `options.skip` itself. When not (the default), skipped batches are read and dropped. Batches
+   * of a seekable source that are augmented should say their `position`.
    */
   readonly seekable?: boolean;
 }
@@ -36,16 +39,21 @@ export function fromIterable(factory: BatchFactory, options: IterableOptions = {
   return new IterableLoader(factory, options);
 }
 
-class IterableLoader implements Loader {
+class IterableLoader extends LoaderBase {
   readonly batchesPerEpoch: number | undefined;
   readonly normalize: Normalize | undefined;
-  private readonly factory: BatchFactory;
+  readonly classCount: number | undefined;
+  readonly skipped = 0;
   private readonly seekable: boolean;
 
-  constructor(factory: BatchFactory, { batchesPerEpoch, normalize, seekable = false }: IterableOptions) {
-    this.factory = factory;
+  constructor(
+    private readonly factory: BatchFactory,
+    { batchesPerEpoch, normalize, classCount, seekable = false }: IterableOptions,
+  ) {
+    super();
     this.batchesPerEpoch = batchesPerEpoch;
     this.normalize = normalize;
+    this.classCount = classCount;
     this.seekable = seekable;
   }
 
@@ -53,71 +61,18 @@ class IterableLoader implements Loader {
     const { skip = 0, seed = 0, reuse = true } = options;
     checkWhole(index, 'loader: epoch');
     checkWhole(skip, 'loader: skip');
-    let position = this.seekable ? skip : 0;
+    let number = this.seekable ? skip : 0;
+    // How many examples a seekable source has left out is not known, so that its batches have positions far apart.
+    let position = 0;
     for await (const batch of this.factory(index, { skip: this.seekable ? skip : 0, seed, reuse: reuse === true })) {
-      checkBatch(batch, `batch ${position} of epoch ${index}`);
-      if (position >= skip) yield batch;
-      position += 1;
+      checkBatch(batch, `batch ${number} of epoch ${index}`);
+      if (this.seekable) position = number * APART;
+      if (number >= skip) yield batch.position === undefined ? { ...batch, position } : batch;
+      position += batch.size;
+      number += 1;
     }
   }
-
-  map(fn: (batch: HostBatch) => HostBatch | Promise<HostBatch>): Loader {
-    return mapLoader(this, fn);
-  }
-
-  prefetch(count: number): Loader {
-    return new PrefetchLoader(this, count, false);
-  }
 }
 
-/** Another loader's batches, made ahead. */
-export class PrefetchLoader implements Loader {
-  readonly batchesPerEpoch: number | undefined;
-  readonly normalize: Normalize | undefined;
-
-  /** `lasting`: whether the source knows of a number in `EpochOptions.reuse`. */
-  constructor(
-    private readonly source: Loader,
-    private readonly count: number,
-    private readonly lasting: boolean,
-  ) {
-    checkWhole(count, 'loader: prefetch', 1);
-    this.batchesPerEpoch = source.batchesPerEpoch;
-    this.normalize = source.normalize;
-  }
-
-  epoch(index: number, options: EpochOptions = {}): AsyncIterable<HostBatch> {
-    return { [Symbol.asyncIterator]: () => this.ahead(index, options) };
-  }
-
-  /** An epoch that ends when the signal says so, even while the source does not answer. */
-  ahead(index: number, { reuse = true, ...options }: EpochOptions = {}, signal?: AbortSignal): Ahead<HostBatch> {
-    // Those that are ready, the one that is being made, and those that the consumer may still look at.
-    const held = this.count + 1 + (reuse === true ? 2 : Number(reuse));
-    const batches = this.source.epoch(index, { ...options, reuse: this.lasting && reuse !== false && held });
-    return new Ahead(batches, this.count, signal);
-  }
-
-  map(fn: (batch: HostBatch) => HostBatch | Promise<HostBatch>): Loader {
-    return mapLoader(this, fn);
-  }
-
-  prefetch(count: number): Loader {
-    return new PrefetchLoader(this.source, count, this.lasting);
-  }
-}
-
-/** The loader whose batches are `fn` of another's. */
-export function mapLoader(source: Loader, fn: (batch: HostBatch) => HostBatch | Promise<HostBatch>): Loader {
-  const { batchesPerEpoch, normalize } = source;
-  return fromIterable(
-    async function* (epoch, options) {
-      for await (const batch of source.epoch(epoch, options)) yield await fn(batch);
-    },
-    {
-      seekable: true,
-      ...(batchesPerEpoch === undefined ? {} : { batchesPerEpoch }),
-      ...(normalize === undefined ? {} : { normalize }),
-    },
-  );
-}
+/** More examples than a batch has. */
+const APART = 2 ** 24;

@@ -1,11 +1,18 @@
-/** Data: in-memory datasets, loaders, MNIST. */
+/** Data: in-memory datasets, loaders, streams of records, MNIST. */
+export { ArrayLoader, type BatchOptions } from './array_loader.js';
 export type {
   BatchIterable,
+  BufferOptions,
   EpochOptions,
   HostBatch,
   Loader,
   Normalize,
+  ShuffleOptions,
 } from './batch.js';
-export { ArrayLoader, type BatchOptions, Dataset, type DatasetOptions, type ShuffleOptions } from './dataset.js';
+export { type ClassWeightOptions, classWeights } from './class_weights.js';
+export { Dataset, type DatasetOptions, type MapOptions, type SplitOptions } from './dataset.js';
+export type { Example, ExampleValue, HostExample, OnBad } from './example.js';
 export { type BatchFactory, type FactoryOptions, fromIterable, type IterableOptions } from './from_iterable.js';
+export type { ExampleContext, ExampleFunction, MappedLoader } from './mapped_loader.js';
 export { type Mnist, type MnistOptions, mnist } from './mnist.js';
+export { fromRecords, type RecordFactory, type RecordIterable, type RecordOptions } from './records.js';

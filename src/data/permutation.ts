@@ -1,4 +1,4 @@
-import { deriveKey, philoxInto } from '../random/philox.js';
+import { Draws } from '../random/draws.js';
 
 /**
  * A uniform permutation of `values`, in place, that follows from (seed, purpose, epoch) alone: Fisher-Yates from the front
@@ -9,17 +9,12 @@ import { deriveKey, philoxInto } from '../random/philox.js';
  */
 export class Shuffled {
   readonly #values: Uint32Array;
-  readonly #key: readonly [number, number];
-  readonly #epoch: number;
-  readonly #words = new Uint32Array(4);
-  #block = 0;
-  #used = 4;
+  readonly #draws: Draws;
   #drawn = 0;
 
   constructor(values: Uint32Array, seed: number, purpose: string, epoch: number) {
     this.#values = values;
-    this.#key = deriveKey(seed, purpose);
-    this.#epoch = epoch;
+    this.#draws = new Draws(seed, purpose, 0, epoch);
   }
 
   /** The values at positions [from, to) of the permuted order. */
@@ -27,28 +22,13 @@ export class Shuffled {
     const values = this.#values;
     const end = Math.min(to, values.length);
     for (let at = this.#drawn; at < end; at += 1) {
-      const pick = at + this.#below(values.length - at);
+      const pick = at + this.#draws.below(values.length - at);
       const held = values[at] ?? 0;
       values[at] = values[pick] ?? 0;
       values[pick] = held;
     }
     this.#drawn = Math.max(this.#drawn, end);
     return values.subarray(from, end);
-  }
-
-  /** Uniform in 0 .. range-1. */
-  #below(range: number): number {
-    const limit = 2 ** 32 - (2 ** 32 % range); // words from here on would favour small results
-    for (;;) {
-      if (this.#used === 4) {
-        philoxInto(this.#words, this.#key, this.#block, 0, this.#epoch, 0);
-        this.#block += 1;
-        this.#used = 0;
-      }
-      const word = this.#words[this.#used] ?? 0;
-      this.#used += 1;
-      if (word < limit) return word % range;
-    }
   }
 }
 

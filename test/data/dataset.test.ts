@@ -50,7 +50,7 @@ test('dataset: batches in order, the last one smaller or left out', async () => 
 test('dataset: u8 images keep their shape and dtype', () => {
   const data = Dataset.fromArrays({ x: u8([1, 2, 3, 4, 5, 6, 7, 8], [2, 2, 2, 1]), y: i32([7, 9]) });
   const [batch] = data.skip(1).batch(4).epoch(0);
-  assert.deepEqual(batch, { x: u8([5, 6, 7, 8], [1, 2, 2, 1]), y: i32([9]), size: 1 });
+  assert.deepEqual(batch, { x: u8([5, 6, 7, 8], [1, 2, 2, 1]), y: i32([9]), size: 1, position: 0 });
   assert.equal(data.normalize, undefined);
 });
 

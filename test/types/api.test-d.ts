@@ -4,7 +4,7 @@ import {
   AnnealError,
   autograd,
   capture,
-  type data,
+  data,
   type device,
   type ErrorCode,
   keep,
@@ -190,6 +190,32 @@ export async function runs(model: nn.Module, loader: data.Loader): Promise<void>
   optim.adam({});
   // @ts-expect-error: epsilon belongs to adam
   optim.sgd({ lr: 0.1, epsilon: 1e-8 });
+}
+
+export async function datasets(set: data.Dataset): Promise<void> {
+  const [first] = set.folds(5, { stratify: true });
+  is<NonNullable<typeof first>, { train: data.Dataset; validation: data.Dataset }>();
+  const loader = set
+    .filter((y, index) => y < 5 && index > 0)
+    .shuffle()
+    .batch(32);
+  is<typeof loader, data.ArrayLoader>();
+  const mapped = set.map(async ({ x }, { index, epoch }) => ({ x, y: index + epoch }), { onBad: 'skip' });
+  is<typeof mapped, data.Dataset<data.MappedLoader>>();
+  is<Awaited<ReturnType<typeof mapped.load>>, data.Dataset>();
+  data
+    .fromRecords(() => [{ x: [1, 2], y: 0 }, new Error('bad')], { batch: 2 })
+    .shuffle({ buffer: 10 })
+    .prefetch(2);
+  is<ReturnType<typeof data.classWeights>, Float32Array>();
+  // @ts-expect-error: mapped examples cannot be joined
+  set.concat(mapped);
+  // @ts-expect-error: a batch size is needed
+  data.fromRecords(() => [], {});
+  // @ts-expect-error: a stream's shuffle needs a buffer
+  data.fromIterable(() => []).shuffle({ seed: 1 });
+  // @ts-expect-error: an example has a target
+  set.map(({ x }) => ({ x }));
 }
 
 export async function profiles(): Promise<void> {
