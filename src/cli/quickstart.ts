@@ -1,20 +1,20 @@
 // `anneal quickstart`: a conv net on the full MNIST, with a progress bar, a checkpoint and a report.
 import { mkdir } from 'node:fs/promises';
-import { cpus } from 'node:os';
 import { join, relative, resolve } from 'node:path';
-import { backendOf, cpuInfo, defaultDevice, setThreads } from '../backend/device.js';
+import { defaultDevice, setThreads } from '../backend/device.js';
 import { mnist } from '../data/index.js';
 import { writeCheckpoint } from '../io/checkpoint.js';
 import type { JsonValue } from '../io/json.js';
 import * as nn from '../nn/index.js';
 import * as optim from '../optim/index.js';
 import { writeHtmlReport } from '../report/html.js';
-import type { EpochRecord, StepRecord, UpdateRatioRecord } from '../report/run_report.js';
+import type { EpochRecord, StepRecord } from '../report/log_event.js';
+import { describeMachine } from '../report/machine.js';
+import { TrainingProgress } from '../report/progress.js';
 import * as schedule from '../schedule/index.js';
 import type { EpochEvent, FitResult, StepEvent } from '../train/index.js';
 import * as train from '../train/index.js';
 import { type DeviceOptions, useDevice } from './device.js';
-import { TrainingProgress } from './progress.js';
 
 export interface QuickstartOptions extends DeviceOptions {
   readonly epochs: number;
@@ -38,35 +38,15 @@ const INTERRUPTED = 130;
 class Recorder {
   readonly steps: StepRecord[] = [];
   readonly epochs: EpochRecord[] = [];
-  readonly updateRatios: UpdateRatioRecord[] = [];
 
-  step(event: StepEvent): StepRecord {
-    const { loss = Number.NaN, accuracy = Number.NaN } = event.metrics;
-    const record = { step: event.step, loss, accuracy, lr: event.lr, imagesPerSecond: (event.size / event.ms) * 1e3 };
-    this.steps.push(record);
-    if (event.updateRatios) {
-      const weights = Object.entries(event.updateRatios).filter(([name]) => name.endsWith('.weight'));
-      this.updateRatios.push({ step: event.step, ratios: Object.fromEntries(weights) });
-    }
-    return record;
+  step({ step, metrics, lr, size, ms, updateRatios }: StepEvent): void {
+    const samplesPerSecond = (size / ms) * 1e3;
+    const record = { step, time: Date.now(), metrics, lr, samplesPerSecond };
+    this.steps.push(updateRatios === undefined ? record : { ...record, updateRatios });
   }
 
-  epoch(event: EpochEvent): EpochRecord {
-    const { loss, accuracy, val_loss, val_accuracy, ema_val_accuracy } = event.metrics;
-    const record = {
-      epoch: event.epoch + 1,
-      step: event.step,
-      loss: loss ?? Number.NaN,
-      accuracy: accuracy ?? Number.NaN,
-      valLoss: val_loss ?? Number.NaN,
-      valAccuracy: val_accuracy ?? Number.NaN,
-      ...(ema_val_accuracy === undefined ? {} : { emaValAccuracy: ema_val_accuracy }),
-      lr: event.lr,
-      seconds: event.seconds,
-      imagesPerSecond: event.samplesPerSecond,
-    };
-    this.epochs.push(record);
-    return record;
+  epoch({ epoch, step, metrics, lr, seconds, samplesPerSecond }: EpochEvent): void {
+    this.epochs.push({ epoch: epoch + 1, step, time: Date.now(), metrics, lr, seconds, samplesPerSecond });
   }
 }
 
@@ -102,7 +82,7 @@ export async function quickstart(options: QuickstartOptions): Promise<number> {
   process.on('SIGINT', onInterrupt);
 
   const recorder = new Recorder();
-  using progress = new TrainingProgress({ epochs: options.epochs, stepsPerEpoch: data.batchesPerEpoch, ema: true });
+  using progress = new TrainingProgress({ epochs: options.epochs, stepsPerEpoch: data.batchesPerEpoch });
   try {
     await using run = train.fit(model, {
       data,
@@ -118,10 +98,11 @@ export async function quickstart(options: QuickstartOptions): Promise<number> {
     });
     for await (const event of run) {
       if (event.type === 'step') {
-        if (event.batch === 0) progress.startEpoch(event.epoch + 1);
-        progress.step(recorder.step(event), event.batch + 1);
+        recorder.step(event);
+        progress.step(event);
       } else if (event.type === 'epoch') {
-        progress.endEpoch(recorder.epoch(event));
+        recorder.epoch(event);
+        progress.endEpoch(event);
       }
     }
     progress.stop();
@@ -173,15 +154,13 @@ async function save(
     },
   });
   const report = join(out, 'report.html');
-  const { threads } = cpuInfo();
-  const kernels = backendOf(defaultDevice()).detail;
   await writeHtmlReport(report, {
     title: 'MNIST quickstart',
     config,
-    machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, threads, kernels, node: process.version },
+    machine: describeMachine(),
     steps: recorder.steps,
     epochs: recorder.epochs,
-    updateRatios: recorder.updateRatios,
+    stop: { step: result.steps, time: Date.now(), reason: result.stopReason },
   });
   const { best, stopReason } = result;
   if (stopReason === 'aborted') console.log(`\nInterrupted after ${result.steps} steps.`);

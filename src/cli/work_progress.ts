@@ -2,7 +2,7 @@
 import { SingleBar } from 'cli-progress';
 import type { BenchProgress } from '../bench/run.js';
 import { clock } from '../report/format.js';
-import type { ProgressStream } from './progress.js';
+import type { ProgressStream } from '../report/progress.js';
 
 export interface WorkProgressOptions {
   /** Default process.stderr, so that standard output stays free for results. */

@@ -24,6 +24,7 @@ export function stringifyJson(value: unknown, space?: number): string {
 
 /** Undoes `stringifyJson`. @throws SyntaxError. */
 export function parseJson(text: string): JsonValue {
+  if (!text.includes(tag)) return JSON.parse(text); // several times as fast
   return JSON.parse(text, (_key, item: unknown) => {
     if (typeof item !== 'object' || item === null || !(tag in item) || typeof item[tag] !== 'string') return item;
     return special.get(item[tag]) ?? item;

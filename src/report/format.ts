@@ -6,6 +6,12 @@ export function percent(fraction: number): string {
   return Number.isFinite(fraction) ? `${(100 * fraction).toFixed(2)}%` : none;
 }
 
+/** A metric's value as its name asks for: accuracies in percent. */
+export function metricValue(name: string, value: number | undefined): string {
+  if (value === undefined) return none;
+  return /(^|_)accuracy$/.test(name) ? percent(value) : significant(value);
+}
+
 /** 12345.6 as 12,346. */
 export function integer(value: number): string {
   return Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : none;

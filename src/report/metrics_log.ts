@@ -4,27 +4,14 @@
  */
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { AnnealError } from '../errors.js';
-import { parseJson, stringifyJson } from '../io/json.js';
+import { stringifyJson } from '../io/json.js';
 import { reasonOf } from '../io/read_bytes.js';
-import type { EpochRecord, RunReport, StepRecord, UpdateRatioRecord } from './run_report.js';
-
-export type MetricsEvent =
-  | {
-      readonly type: 'start';
-      readonly title: string;
-      readonly config: Readonly<Record<string, unknown>>;
-      readonly machine: Readonly<Record<string, unknown>>;
-    }
-  | ({ readonly type: 'step' } & StepRecord)
-  | ({ readonly type: 'epoch' } & EpochRecord)
-  | ({ readonly type: 'updateRatio' } & UpdateRatioRecord)
-  | { readonly type: 'warning'; readonly step?: number; readonly message: string }
-  | { readonly type: 'stop'; readonly step?: number; readonly reason: string };
+import { type MetricsEvent, parseEvent } from './log_event.js';
 
 export interface MetricsLogOptions {
   /**
-   * The step that the run resumes from: what the log has from its first event of a later step on was made by steps that
-   * will be made again, and is cut off. Without it the log goes on where it ends.
+   * The steps that the run has done when it is taken up: what the log has from its first event of a later step on was made by
+   * steps that will be made again, and is cut off. 0 begins the log anew. Without it the log goes on where it ends.
    */
   readonly resumeAtStep?: number;
 }
@@ -121,34 +108,6 @@ export async function readMetricsLog(path: string): Promise<MetricsEvent[]> {
   return wholeLines(bytes, path).map(({ event }) => event);
 }
 
-/** What a log tells, as the input of the HTML report. The last start event gives title, configuration and machine. */
-export function reportOfEvents(events: readonly MetricsEvent[]): RunReport {
-  let head: Pick<RunReport, 'title' | 'config' | 'machine'> = { title: 'Training run', config: {}, machine: {} };
-  const steps: StepRecord[] = [];
-  const epochs: EpochRecord[] = [];
-  const updateRatios: UpdateRatioRecord[] = [];
-  for (const event of events) {
-    switch (event.type) {
-      case 'start':
-        head = { title: event.title, config: event.config, machine: event.machine };
-        break;
-      case 'step':
-        steps.push(event);
-        break;
-      case 'epoch':
-        epochs.push(event);
-        break;
-      case 'updateRatio':
-        updateRatios.push(event);
-        break;
-      case 'warning':
-      case 'stop':
-        break;
-    }
-  }
-  return { ...head, steps, epochs, updateRatios };
-}
-
 interface Line {
   readonly event: MetricsEvent;
   /** The byte after its newline. */
@@ -167,52 +126,9 @@ function wholeLines(bytes: Buffer, path: string): Line[] {
 
 function endOfEvents(bytes: Buffer, path: string, resumeAtStep: number | undefined): number {
   const lines = wholeLines(bytes, path);
-  const later = lines.findIndex(({ event }) => {
-    return resumeAtStep !== undefined && 'step' in event && event.step !== undefined && event.step > resumeAtStep;
-  });
+  if (resumeAtStep === 0) return 0; // also what stands before the first step, such as its start
+  const later = lines.findIndex(({ event }) => resumeAtStep !== undefined && event.step > resumeAtStep);
   return (later < 0 ? lines : lines.slice(0, later)).at(-1)?.end ?? 0;
-}
-
-const requiredFields: Record<MetricsEvent['type'], Readonly<Record<string, 'number' | 'string' | 'object'>>> = {
-  start: { title: 'string', config: 'object', machine: 'object' },
-  step: { step: 'number', loss: 'number', lr: 'number' },
-  epoch: {
-    epoch: 'number',
-    loss: 'number',
-    accuracy: 'number',
-    valLoss: 'number',
-    valAccuracy: 'number',
-    lr: 'number',
-    seconds: 'number',
-    imagesPerSecond: 'number',
-  },
-  updateRatio: { step: 'number', ratios: 'object' },
-  warning: { message: 'string' },
-  stop: { reason: 'string' },
-};
-
-function parseEvent(text: string, where: string): MetricsEvent {
-  let value: unknown;
-  try {
-    value = parseJson(text);
-  } catch (cause) {
-    throw new AnnealError('E_FORMAT', `${where}: expected an event in JSON (${reasonOf(cause)})`, { cause });
-  }
-  if (!isEvent(value)) {
-    throw new AnnealError('E_FORMAT', `${where}: expected an event of a run, received ${text.slice(0, 80)}`);
-  }
-  return value;
-}
-
-function isEvent(value: unknown): value is MetricsEvent {
-  if (typeof value !== 'object' || value === null || !('type' in value) || typeof value.type !== 'string') return false;
-  const fields = new Map(Object.entries(requiredFields)).get(value.type);
-  if (fields === undefined) return false;
-  const received = new Map<string, unknown>(Object.entries(value));
-  return Object.entries(fields).every(([name, kind]) => {
-    const field = received.get(name);
-    return typeof field === kind && field !== null;
-  });
 }
 
 function failed(path: string, cause: unknown): AnnealError {

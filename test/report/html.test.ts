@@ -3,46 +3,44 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Script } from 'node:vm';
+import { chartsOf } from '../../src/report/charts.js';
 import { renderHtmlReport, writeHtmlReport } from '../../src/report/html.js';
 import { embedJson, escapeHtml } from '../../src/report/page.js';
-import type { RunReport } from '../../src/report/run_report.js';
+import type { RunReport } from '../../src/report/run.js';
 import { temporaryFolder } from '../io/host.js';
+import { epoch, step, stop } from './log.js';
 
 const report: RunReport = {
   title: 'run </script><script>alert(1)</script> & "more"',
   config: { optimizer: { name: 'sgd', ema: { decay: 0.999 } }, layers: [32, 64], note: '<img src=x>' },
   machine: { cpu: 'test', cores: 2 },
   steps: [
-    { step: 1, loss: Number.NaN, lr: 0.1, imagesPerSecond: 1000 },
-    { step: 2, loss: 0.123456789, accuracy: 0.5, lr: 0.1 },
+    step(1, {
+      metrics: { loss: Number.NaN },
+      samplesPerSecond: 1000,
+      updateRatios: { 'conv1.</script>.weight': 1e-3 },
+    }),
+    step(2, {
+      metrics: { loss: 0.123456789, accuracy: 0.5 },
+      updateRatios: { 'conv1.</script>.weight': 2e-3, 'dense.bias': 1e-4 },
+    }),
   ],
   epochs: [
-    {
-      epoch: 1,
-      loss: 2,
-      accuracy: 0.5,
-      valLoss: 1.5,
-      valAccuracy: 0.75,
-      emaValAccuracy: 0.625,
-      lr: 0.1,
+    epoch(1, {
+      metrics: { loss: 2, accuracy: 0.5, val_loss: 1.5, val_accuracy: 0.75, ema_val_accuracy: 0.625, mae: 3 },
       seconds: 61,
-      imagesPerSecond: 900,
-    },
-    {
-      epoch: 2,
-      loss: 1,
-      accuracy: 0.6,
-      valLoss: 1.25,
-      valAccuracy: 0.7,
+      samplesPerSecond: 900,
+    }),
+    epoch(2, {
+      metrics: { loss: 1, accuracy: 0.6, val_loss: 1.25, val_accuracy: 0.7, mae: 2 },
       lr: 1e-5,
       seconds: 0.5,
-      imagesPerSecond: 1234.5,
-    },
+      samplesPerSecond: 1234.5,
+    }),
   ],
-  updateRatios: [
-    { step: 1, ratios: { 'conv1.</script>': 1e-3 } },
-    { step: 2, ratios: { 'conv1.</script>': 2e-3, dense: 1e-4 } },
-  ],
+  metrics: [{ step: 2, metrics: { mae: 2.5 } }],
+  warnings: [{ step: 2, message: 'weights <explode>' }],
+  stop: stop(4, 'earlyStopping'),
 };
 
 function scriptsOf(html: string): string[] {
@@ -51,33 +49,25 @@ function scriptsOf(html: string): string[] {
 
 test('html report: the data arrives whole, and nothing in it can end its script', async () => {
   const [json, ...scripts] = scriptsOf(await renderHtmlReport(report));
-  assert.equal(scripts.length, 3); // uPlot, the theme, the charts
-  assert.deepEqual(JSON.parse(json ?? ''), {
-    steps: {
-      step: [1, 2],
-      loss: [null, 0.1234568],
-      accuracy: [null, 0.5],
-      lr: [0.1, 0.1],
-      imagesPerSecond: [1000, null],
-    },
-    epochs: {
-      step: [1, 2],
-      loss: [2, 1],
-      accuracy: [0.5, 0.6],
-      valLoss: [1.5, 1.25],
-      valAccuracy: [0.75, 0.7],
-      emaValAccuracy: [0.625, null],
-      lr: [0.1, 1e-5],
-      imagesPerSecond: [900, 1234.5],
-    },
-    updateRatios: {
-      step: [1, 2],
-      layers: [
-        { name: 'conv1.</script>', ratio: [0.001, 0.002] },
-        { name: 'dense', ratio: [null, 0.0001] },
-      ],
-    },
+  assert.equal(scripts.length, 4); // uPlot, the theme, what charts share, the charts
+  const { charts, series } = JSON.parse(json ?? '');
+  assert.deepEqual(series, {
+    loss: { x: [1, 2], y: [null, 0.1234568] },
+    lr: { x: [1, 2], y: [0.1, 0.1] },
+    samples_per_second: { x: [1], y: [1000] },
+    'update_ratio/conv1.</script>.weight': { x: [1, 2], y: [0.001, 0.002] },
+    accuracy: { x: [2], y: [0.5] },
+    'update_ratio/dense.bias': { x: [2], y: [0.0001] },
+    epoch_loss: { x: [2, 4], y: [2, 1] },
+    epoch_accuracy: { x: [2, 4], y: [0.5, 0.6] },
+    val_loss: { x: [2, 4], y: [1.5, 1.25] },
+    val_accuracy: { x: [2, 4], y: [0.75, 0.7] },
+    ema_val_accuracy: { x: [2], y: [0.625] },
+    epoch_mae: { x: [2, 4], y: [3, 2] },
+    mae: { x: [2], y: [2.5] },
+    epoch_samples_per_second: { x: [2, 4], y: [900, 1234.5] },
   });
+  assert.deepEqual(charts, chartsOf(Object.keys(series)));
   for (const script of scripts) assert(new Script(script)); // throws when it does not parse
 });
 
@@ -93,18 +83,25 @@ test('html report: tables hold the values, escaped', async () => {
     /<title>run &lt;\/script&gt;&lt;script&gt;alert\(1\)&lt;\/script&gt; &amp; &quot;more&quot;<\/title>/,
   );
   const cells = [...html.matchAll(/<td>(.*?)<\/td>/g)].map((match) => match[1]);
-  assert.deepEqual(cells.slice(0, 9), ['1', '2.000', '50.00%', '1.500', '75.00%', '62.50%', '0.1000', '1:01', '900']);
-  assert.deepEqual(cells.slice(9), ['2', '1.000', '60.00%', '1.250', '70.00%', '–', '1.00e-5', '500 ms', '1,235']);
+  const heads = [...html.matchAll(/<th>(.*?)<\/th>/g)].map((match) => match[1]);
+  assert.deepEqual(heads.slice(0, 6), ['epoch', 'loss', 'accuracy', 'mae', 'val loss', 'val accuracy']);
+  assert.deepEqual(heads.slice(6), ['ema val accuracy', 'lr', 'time', 'samples/s']);
+  assert.deepEqual(cells.slice(0, 7), ['1', '2.000', '50.00%', '3.000', '1.500', '75.00%', '62.50%']);
+  assert.deepEqual(cells.slice(7, 10), ['0.1000', '1:01', '900']);
+  assert.deepEqual(cells.slice(10, 17), ['2', '1.000', '60.00%', '2.000', '1.250', '70.00%', '–']);
+  assert.deepEqual(cells.slice(17), ['1.00e-5', '500 ms', '1,235']);
   assert.match(html, /<tr class="best"><td>1<\/td>/);
   assert.match(html, /<dt>optimizer\.ema\.decay<\/dt><dd>0\.999<\/dd>/);
   assert.match(html, /<dt>layers<\/dt><dd>\[32,64\]<\/dd>/);
   assert.match(html, /<dd>&lt;img src=x&gt;<\/dd>/);
+  assert.match(html, /<dt>step 2<\/dt><dd>weights &lt;explode&gt;<\/dd>/);
+  assert.match(html, /<span>Ended<\/span><strong>earlyStopping<\/strong><small>1 warning<\/small>/);
 });
 
 test('html report: an empty run', async (context) => {
   const folder = await temporaryFolder(context);
   const path = join(folder, 'r.html');
-  await writeHtmlReport(path, { title: 'empty', config: {}, machine: {}, steps: [], epochs: [], updateRatios: [] });
+  await writeHtmlReport(path, { title: 'empty', config: {}, steps: [], epochs: [] });
   assert.match(await readFile(path, 'utf8'), /^<!doctype html>/);
   assert.deepEqual(await readdir(folder), ['r.html']);
 });

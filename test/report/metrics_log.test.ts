@@ -2,34 +2,29 @@ import assert from 'node:assert/strict';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type MetricsEvent, MetricsLog, readMetricsLog, reportOfEvents } from '../../src/report/metrics_log.js';
+import type { MetricsEvent } from '../../src/report/log_event.js';
+import { MetricsLog, readMetricsLog } from '../../src/report/metrics_log.js';
 import { failure, temporaryFolder } from '../io/host.js';
-
-const start: MetricsEvent = { type: 'start', title: 'run', config: { seed: 42 }, machine: { cores: 2 } };
-const step = (index: number, loss = 1 / index): MetricsEvent => ({ type: 'step', step: index, loss, lr: 0.1 });
-const epoch = (index: number): MetricsEvent => ({
-  type: 'epoch',
-  epoch: index,
-  step: 2 * index,
-  loss: 1,
-  accuracy: 0.5,
-  valLoss: 1,
-  valAccuracy: 0.5,
-  lr: 0.1,
-  seconds: 1,
-  imagesPerSecond: 100,
-});
+import { epoch, start, step, stop } from './log.js';
 
 test('metrics log: what is appended is what is read, in order', async (context) => {
   const path = join(await temporaryFolder(context), 'run.jsonl');
   const events: MetricsEvent[] = [
     start,
-    step(1, Number.NaN),
-    step(2, Number.POSITIVE_INFINITY),
-    { type: 'updateRatio', step: 2, ratios: { 'conv.w': 1e-3 } },
+    step(1, { metrics: { loss: Number.NaN, f1: -0 } }),
+    step(2, {
+      metrics: { loss: Number.POSITIVE_INFINITY },
+      lrByGroup: { backbone: 0.01 },
+      momentum: 0.9,
+      gradNorm: 3,
+      updateRatios: { 'conv.w': 1e-3 },
+      samplesPerSecond: 1000,
+      memory: { live: 1, pooled: 2, peak: 3, rss: 4 },
+    }),
+    { type: 'metrics', step: 2, metrics: { recall: 0.5 } },
     epoch(1),
-    { type: 'warning', message: 'line\nbreak' },
-    { type: 'stop', step: 2, reason: 'completed' },
+    { type: 'warning', step: 2, message: 'line\nbreak' },
+    stop(2),
   ];
   {
     await using log = await MetricsLog.open(path);
@@ -38,9 +33,6 @@ test('metrics log: what is appended is what is read, in order', async (context) 
     assert.deepEqual(await readMetricsLog(path), events);
   }
   assert.equal((await readFile(path, 'utf8')).trimEnd().split('\n').length, events.length);
-  const report = reportOfEvents(events);
-  assert.equal(report.title, 'run');
-  assert.deepEqual([report.steps.length, report.epochs.length, report.updateRatios.length], [2, 1, 1]);
 });
 
 test('metrics log: many appends at once stay in order', async (context) => {
@@ -54,7 +46,7 @@ test('metrics log: many appends at once stay in order', async (context) => {
   await log.close();
   const events = await readMetricsLog(path);
   assert.deepEqual(
-    events.map((event) => ('step' in event ? event.step : undefined)),
+    events.map(({ step }) => step),
     Array.from({ length: 2000 }, (_, index) => index + 1),
   );
   assert.throws(() => log.append(step(1)), failure('E_DISPOSED', /it is closed/));
@@ -80,16 +72,30 @@ test('metrics log: a resumed run drops what it will tell again', async (context)
   for (const event of [start, step(1), step(2), epoch(1), step(3), step(4), epoch(2)]) first.append(event);
   await first.close();
   const second = await MetricsLog.open(path, { resumeAtStep: 2 });
-  second.append(step(3, 7));
+  second.append(step(3, { lr: 7 }));
   await second.close();
-  assert.deepEqual(await readMetricsLog(path), [start, step(1), step(2), epoch(1), step(3, 7)]);
+  assert.deepEqual(await readMetricsLog(path), [start, step(1), step(2), epoch(1), step(3, { lr: 7 })]);
+});
+
+test('metrics log: one that resumes before its first step begins anew', async (context) => {
+  const path = join(await temporaryFolder(context), 'run.jsonl');
+  for (const time of [1, 2]) {
+    await using log = await MetricsLog.open(path, { resumeAtStep: 0 });
+    log.append({ ...start, time });
+    log.append(step(1));
+  }
+  assert.deepEqual(await readMetricsLog(path), [{ ...start, time: 2 }, step(1)]);
 });
 
 test('metrics log: other files are refused, by line, and left alone', async (context) => {
   const path = join(await temporaryFolder(context), 'notes.txt');
   for (const [text, message] of [
-    ['{"type":"step","step":1,"loss":1,"lr":1}\nhello\n', /notes\.txt:2: expected an event in JSON/],
-    ['{"type":"step","step":"1","loss":1,"lr":1}\n', /notes\.txt:1: expected an event of a run/],
+    [`${JSON.stringify(step(1))}\nhello\n`, /notes\.txt:2: expected an event in JSON/],
+    ['{"type":"step","step":"1","time":1,"metrics":{},"lr":1}\n', /notes\.txt:1: expected an event of a run/],
+    ['{"type":"step","step":1,"time":1,"metrics":{"loss":"low"},"lr":1}\n', /notes\.txt:1: expected an event of a run/],
+    ['{"type":"step","step":1,"time":1,"metrics":[1],"lr":1}\n', /notes\.txt:1: expected an event of a run/],
+    [`${JSON.stringify({ ...step(1), memory: { live: 1 } })}\n`, /notes\.txt:1: expected an event of a run/],
+    [`${JSON.stringify({ ...step(1), gradNorm: null })}\n`, /notes\.txt:1: expected an event of a run/],
     ['{"type":"other"}\n', /notes\.txt:1: expected an event of a run/],
     ['[1]\n', /notes\.txt:1: expected an event of a run/],
   ] as const) {

@@ -20,7 +20,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   nn: ['random', 'tensor', 'autograd', 'ops'],
   optim: ['backend', 'io', 'tensor', 'autograd', 'ops', 'schedule'],
   train: ['backend', 'io', 'tensor', 'autograd', 'ops', 'capture', 'data', 'nn', 'optim', 'schedule'],
-  report: ['io', 'data', 'nn', 'optim', 'schedule', 'train'],
+  report: ['backend', 'io', 'data', 'nn', 'optim', 'schedule', 'train'],
   profile: ['backend', 'io', 'tensor', 'ops', 'report', 'bench'],
   compare: ['backend', 'tensor', 'ops', 'bench', 'profile', 'device'],
   bench: [

@@ -1,0 +1,219 @@
+/**
+ * What the user sees while a run trains: on a terminal a bar for the current epoch with the loss as a sparkline, above it a row
+ * for each epoch that is done; elsewhere (a file, a pipe, CI) the same rows, and a plain line every few seconds in place of the bar.
+ */
+import { SingleBar } from 'cli-progress';
+import type { EpochEvent, StepEvent } from '../train/index.js';
+import { columnName, metricNames } from './epoch_table.js';
+import { clock, duration, integer, metricValue, significant } from './format.js';
+import { Sparkline } from './sparkline.js';
+import { tableHead, tableRow } from './text_table.js';
+
+export type ProgressStream = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+
+export interface ProgressOptions {
+  readonly epochs: number;
+  /** undefined when the data does not say: there is then no bar and no time left. */
+  readonly stepsPerEpoch: number | undefined;
+  /** Default process.stderr, so that standard output stays free for results. */
+  readonly stream?: ProgressStream;
+  /** Milliseconds between plain lines (default 5000). */
+  readonly interval?: number;
+  /** Milliseconds on a clock that never goes back; tests put theirs in its place. */
+  readonly now?: () => number;
+}
+
+const defaultInterval = 5000;
+const defaultColumns = 80;
+const framesPerSecond = 8;
+/** Characters of the bar: so many where the line has room for all else, too, and at least so many. */
+const barColumns = { least: 8, most: 24 };
+const sparkColumns = 12;
+/** Weight of the past in the samples/s shown, by step. */
+const rateDecay = 0.95;
+
+interface Column {
+  readonly name: string;
+  readonly cell: string;
+  /** What goes first where there is no room for all has the largest. */
+  readonly rank: number;
+}
+
+/** Characters of a column of the table. */
+const widthOf = (name: string): number => Math.max(name.length, 8);
+
+/** The columns that a terminal of this width has room for. */
+function fitting(columns: readonly Column[], width: number): readonly Column[] {
+  const shown = [...columns];
+  while (shown.reduce((sum, { name }) => sum + widthOf(name) + 2, -2) > width) {
+    const most = Math.max(...shown.map(({ rank }) => rank));
+    shown.splice(
+      shown.findLastIndex(({ rank }) => rank === most),
+      1,
+    );
+  }
+  return shown;
+}
+
+/** Holds a timer while the bar stands, so call `stop` (or use `using`) whichever way the run ends. */
+export class TrainingProgress implements Disposable {
+  private readonly stream: ProgressStream;
+  private readonly now: () => number;
+  private readonly spark = new Sparkline(sparkColumns);
+  /** Of the table's columns, once its head is printed. */
+  private names: readonly string[] | undefined;
+  private bar: SingleBar | undefined;
+  private epoch = -1;
+  private last: StepEvent | undefined;
+  private rate: number | undefined;
+  private lastLine = Number.NEGATIVE_INFINITY;
+  /** The first step seen and when: the pace is measured from there, for the first step also warms up. */
+  private first: { readonly step: number; readonly time: number } | undefined;
+
+  constructor(private readonly options: ProgressOptions) {
+    this.stream = options.stream ?? process.stderr;
+    this.now = options.now ?? (() => performance.now());
+  }
+
+  /** A step is done. Cheap: text is made only when it is shown. */
+  step(event: StepEvent): void {
+    const time = this.now();
+    this.first ??= { step: event.step, time };
+    this.last = event;
+    const rate = (event.size / event.ms) * 1000;
+    if (Number.isFinite(rate)) this.rate = rateDecay * (this.rate ?? rate) + (1 - rateDecay) * rate;
+    this.spark.add(event.metrics.loss ?? Number.NaN);
+    if (event.epoch !== this.epoch) {
+      this.clearBar();
+      this.epoch = event.epoch;
+      this.drawBar();
+    }
+    if (this.bar !== undefined) {
+      this.bar.update(event.batch + 1);
+    } else if (time - this.lastLine >= (this.options.interval ?? defaultInterval)) {
+      this.lastLine = time;
+      this.print(this.status());
+    }
+  }
+
+  /** The epoch is done, validation included: its row joins the table. */
+  endEpoch(event: EpochEvent): void {
+    this.clearBar();
+    const { epoch, epochs, metrics } = event;
+    const columns: readonly Column[] = [
+      { name: 'epoch', cell: `${epoch + 1}/${epochs}`, rank: 0 },
+      // Validation counts most, then accuracy.
+      ...metricNames([event]).map((name) => ({
+        name: columnName(name),
+        cell: metricValue(name, metrics[name]),
+        rank: (name.includes('val_') ? 1 : 3) + (name.endsWith('accuracy') ? 0 : 1),
+      })),
+      { name: 'lr', cell: significant(event.lr), rank: 6 },
+      { name: 'time', cell: duration(event.seconds), rank: 5 },
+      { name: 'samples/s', cell: integer(event.samplesPerSecond), rank: 3 },
+    ];
+    if (this.names === undefined) {
+      const shown = fitting(columns, this.stream.isTTY === true ? this.width() : Number.POSITIVE_INFINITY);
+      this.names = shown.map(({ name }) => name);
+      this.print(tableHead(this.names, this.names.map(widthOf)));
+    }
+    const cells = this.names.map(
+      (name) => columns.find((column) => column.name === name)?.cell ?? metricValue(name, undefined),
+    );
+    this.print(tableRow(cells, this.names.map(widthOf)));
+    this.lastLine = this.now();
+  }
+
+  /** Prints a line of its own; the bar moves below it. */
+  message(text: string): void {
+    const hadBar = this.bar !== undefined;
+    this.clearBar();
+    this.print(text);
+    if (hadBar) this.drawBar();
+  }
+
+  /** Takes the bar away. Calling it twice does nothing. */
+  stop(): void {
+    this.clearBar();
+  }
+
+  [Symbol.dispose](): void {
+    this.stop();
+  }
+
+  private drawBar(): void {
+    const { stepsPerEpoch } = this.options;
+    if (this.stream.isTTY !== true || process.env.TERM === 'dumb' || stepsPerEpoch === undefined) return;
+    this.bar = new SingleBar({
+      stream: this.stream,
+      format: (_options, { progress }) => this.status(progress),
+      linewrap: true, // cut at the terminal's width, and leave its settings as they are
+      clearOnComplete: true,
+      fps: framesPerSecond,
+    });
+    this.bar.start(stepsPerEpoch, (this.last?.batch ?? -1) + 1);
+  }
+
+  private clearBar(): void {
+    this.bar?.stop();
+    this.bar = undefined;
+  }
+
+  private width(): number {
+    return this.stream.columns ?? defaultColumns;
+  }
+
+  private print(text: string): void {
+    this.stream.write(`${text}\n`);
+  }
+
+  /**
+   * epoch 2/5 ━━━━━───  62%  12,345 samples/s  loss 0.1234 █▅▃▂▁  accuracy 97.10%  lr 0.09810  0:42 left, where a narrow terminal
+   * has less. Without a share of the bar that is done it has no bar and no sparkline: a plain line.
+   */
+  private status(progress?: number): string {
+    const { epochs, stepsPerEpoch } = this.options;
+    const { last } = this;
+    if (last === undefined) return '';
+    const done = last.batch + 1;
+    const share =
+      stepsPerEpoch === undefined ? `step ${done}` : `${Math.floor((100 * done) / stepsPerEpoch)}%`.padStart(4);
+    const epoch = `epoch ${last.epoch + 1}/${epochs} `;
+    const { loss, ...others } = last.metrics;
+    const left = this.secondsLeft(last.step);
+    // What goes first where there is no room for all has the largest number.
+    const parts: { readonly text: string; readonly rank: number }[] = [
+      { text: this.rate === undefined ? '' : `${integer(this.rate)} samples/s`, rank: 3 },
+      { text: loss === undefined ? '' : `loss ${significant(loss)}`, rank: 1 },
+      { text: progress === undefined ? '' : this.spark.toString(), rank: 2 },
+      ...Object.entries(others).map(([name, value], index) => ({
+        text: `${columnName(name)} ${metricValue(name, value)}`,
+        rank: 4 + index,
+      })),
+      { text: `lr ${significant(last.lr)}`, rank: 1000 },
+      { text: left === undefined ? '' : `${clock(left)} left`, rank: 2 },
+    ].filter(({ text }) => text !== '');
+    const texts = (): string[] => parts.map(({ text }) => text);
+    if (progress === undefined) return [epoch + share, ...texts()].join('  ');
+    const room = (): number => this.width() - 1 - [...[epoch + share, ...texts()].join('  ')].length;
+    while (parts.length > 0 && room() < barColumns.least) {
+      const most = Math.max(...parts.map(({ rank }) => rank));
+      parts.splice(
+        parts.findLastIndex(({ rank }) => rank === most),
+        1,
+      );
+    }
+    const size = Math.max(barColumns.least, Math.min(barColumns.most, room()));
+    const filled = Math.round(progress * size);
+    const bar = `${'━'.repeat(filled)}${'─'.repeat(size - filled)}`;
+    return [epoch + bar + share, ...texts()].join('  ');
+  }
+
+  /** At the mean pace of this process so far, which takes in validation and checkpoints. */
+  private secondsLeft(step: number): number | undefined {
+    const { epochs, stepsPerEpoch } = this.options;
+    if (stepsPerEpoch === undefined || this.first === undefined || step <= this.first.step) return undefined;
+    const pace = (this.now() - this.first.time) / 1000 / (step - this.first.step);
+    return pace * Math.max(0, epochs * stepsPerEpoch - step);
+  }
+}
