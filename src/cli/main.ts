@@ -10,6 +10,7 @@ import { withDevice } from './device.js';
 import { doctor } from './doctor.js';
 import { profileScript } from './profile.js';
 import { quickstart } from './quickstart.js';
+import { addScheduleCommand } from './schedule.js';
 
 function integer(minimum: number): (text: string) => number {
   return (text) => {
@@ -98,6 +99,8 @@ program
   .action(async (script, args, options) => {
     process.exitCode = await profileScript(script, args, options);
   });
+
+addScheduleCommand(program);
 
 program
   .command('doctor')

@@ -28,6 +28,7 @@ export { type PolynomialOptions, polynomial } from './polynomial.js';
 export { scale } from './scale.js';
 export { isSchedule, type Rate, rateAt, type Schedule, type ScheduleJson, type ScheduleParams } from './schedule.js';
 export { type StepOptions, step } from './step.js';
+export { type SvgOptions, svg } from './svg.js';
 export { type SwaRateOptions, swaRate } from './swa_rate.js';
 export { type WarmupOptions, warmup } from './warmup.js';
 export { type WsdOptions, wsd } from './wsd.js';

@@ -1,0 +1,17 @@
+/** Round numbers from min to max, at most about `count` of them: multiples of 1, 2 or 5 times a power of ten. */
+export function ticks(min: number, max: number, count: number): number[] {
+  const least = (max - min) / count;
+  const power = 10 ** Math.floor(Math.log10(least));
+  const step = power * ([1, 2, 5].find((factor) => factor * power >= least * (1 - 1e-9)) ?? 10);
+  const first = Math.ceil(min / step - 1e-9);
+  const last = Math.floor(max / step + 1e-9);
+  // Multiplied, not added up, and rounded where a double is off in its last places: 0.3, not 0.30000000000000004.
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+}
+
+/** A number of an axis or a table: six digits at most, exponents below 1e-4 and from 1e7 on. */
+export function shortNumber(value: number): string {
+  const size = Math.abs(value);
+  const rounded = Number(value.toPrecision(6));
+  return size !== 0 && (size < 1e-4 || size >= 1e7) ? rounded.toExponential() : String(rounded);
+}
