@@ -72,7 +72,7 @@ class Device : public DeviceQueue {
   uint64_t submitted() const override { return submitted_; }
   uint64_t waits() const override { return 0; }
   void wait(uint64_t sequence) override;
-  void linger(uint64_t) override {}
+  void linger(uint64_t) override { waiter_->linger(); }
   std::optional<Failure> takeFailure() override { return waiter_->takeFailure(); }
 
   void failOp(uint32_t op, uint32_t first, uint32_t times) override;

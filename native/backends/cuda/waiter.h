@@ -1,4 +1,7 @@
 // The thread that waits for a CUDA device: JavaScript never does. Tasks are done in the order in which they are given.
+//
+// Waking a thread costs more than a small step takes, so it lingers a little before it sleeps (native/core/park.h): for the next
+// task, and for an event, which it asks for before it has the driver wait.
 #pragma once
 
 #include <atomic>
@@ -38,6 +41,8 @@ class Waiter {
   std::optional<Failure> takeFailure();
   // Blocks until all tasks so far are done.
   void drain();
+  // The same, for a little while at most.
+  void linger() const;
 
  private:
   struct Task {
@@ -50,6 +55,7 @@ class Waiter {
 
   void push(Task task);
   void loop();
+  Result waitFor(Event event) const;
   void execute(Task& task);
 
   const Driver& driver_;
@@ -58,7 +64,7 @@ class Waiter {
   std::condition_variable given_, done_;
   std::deque<Task> tasks_;
   std::deque<Event> idle_;
-  uint64_t pushed_ = 0, finished_ = 0;
+  std::atomic<uint64_t> pushed_{0}, finished_{0};  // written under the mutex
   bool stopping_ = false;
   std::optional<Failure> failure_, lost_;
   std::atomic<bool> isLost_{false};
