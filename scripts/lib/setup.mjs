@@ -43,17 +43,20 @@ export async function setup({ typescript = true } = {}) {
   if (typescript) await step('build-ts.mjs');
 }
 
-/** What the WebGPU tests run on; without it they skip, and say so. */
+/** What some tests run on, in packages of their own; without it they skip, and say so. */
 export async function installDrivers() {
-  const folder = join(root, 'test', 'drivers');
-  if (process.platform !== 'linux' || process.arch !== 'x64') return;
+  if (process.platform === 'linux' && process.arch === 'x64')
+    await installBeside('drivers', 'SwiftShader for the WebGPU tests (70 MB)');
+  await installBeside('tools', 'playwright-core and protobufjs for tests (20 MB)');
+}
+
+async function installBeside(name, what) {
+  const folder = join(root, 'test', name);
   if (existsSync(join(folder, 'node_modules', '.package-lock.json'))) return;
   const start = performance.now();
-  log('installing SwiftShader for the WebGPU tests (70 MB)');
+  log(`installing ${what}`);
   const [program, ...first] = npm();
   const args = ['install', '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund', '--prefix', folder];
   const status = await run(program, [...first, ...args], { cwd: folder });
-  log(
-    status === 0 ? `installed SwiftShader in ${since(start)}` : `SwiftShader could not be installed: status ${status}`,
-  );
+  log(status === 0 ? `installed in ${since(start)}` : `could not be installed: status ${status}`);
 }

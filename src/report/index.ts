@@ -1,4 +1,5 @@
-/** Reports: the log of a run, and its HTML report. */
+/** Reports: the log of a run, its HTML report, TensorBoard's event files. */
+export { type Histogram, histogramOf } from './histogram.js';
 export { renderHtmlReport, writeHtmlReport } from './html.js';
 export type {
   EpochRecord,
@@ -11,4 +12,6 @@ export type {
   WarningRecord,
 } from './log_event.js';
 export { MetricsLog, type MetricsLogOptions, readMetricsLog } from './metrics_log.js';
+export type { Image } from './png.js';
 export { type RunDescription, type RunReport, readRun, reportOfEvents } from './run.js';
+export { EventFile, type EventFileOptions, type SummaryValue } from './tensorboard.js';
