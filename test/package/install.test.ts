@@ -63,6 +63,12 @@ test('an installed tarball works from ES modules, CommonJS and TypeScript', asyn
 
   await checkConsumers(project);
   await checkTypes(project);
+  // `sharp`, an optional peer dependency, is not there.
+  const missing = `import('anneal').then(({ data }) => data.imageFolder('.', { size: 8 })).catch(({ code, message }) => console.log(code, message))`;
+  assert.match(
+    await runNode(['--input-type=module', '-e', missing], { cwd: project }),
+    /^E_DEVICE imageFolder: expected the npm package sharp, .* run "npm install sharp"\n$/s,
+  );
   const version = await runProgram(join(project, 'node_modules', '.bin', 'anneal'), ['--version'], { cwd: project });
   const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
   assert.ok(version.includes(manifest.version), `anneal --version printed ${version}`);
