@@ -12,6 +12,13 @@ export interface Mode {
   /** Keys of the randomness of this pass: the same seed and step give the same masks. */
   readonly seed: number;
   readonly step: Num;
+  /**
+   * Batch norms normalise by the batch and move their running statistics with this weight, whatever their own, also where
+   * `training` is false.
+   */
+  readonly statistics?: number;
+  /** Told what each layer of a `sequential` gives. */
+  readonly observe?: (layer: Module, output: Tensor) => void;
 }
 
 export const evaluation: Mode = { training: false, seed: 0, step: 0 };
@@ -28,6 +35,7 @@ export abstract class Module {
   readonly #buffers = new Map<string, Tensor<'f32'>>();
   readonly #children = new Map<string, Module>();
   #built = false;
+  #path = '';
 
   /** The name of the layer's kind, for names and errors: 'dense', 'conv2d'. */
   abstract readonly kind: string;
@@ -45,6 +53,11 @@ export abstract class Module {
     return this.#built;
   }
 
+  /** The prefix of its parameters' names, once it is built; '' for the whole model. */
+  get path(): string {
+    return this.#path;
+  }
+
   /** As `create`; called once. `path` is the prefix of parameter names. @throws E_ARGUMENT when already built */
   build(input: Shape, seed: number, path = ''): Shape {
     if (this.#built) {
@@ -53,6 +66,7 @@ export abstract class Module {
         `${this.kind}: expected a model that is not built, received one that is; dispose() it first`,
       );
     }
+    this.#path = path;
     try {
       const output = this.create(input, seed, path);
       this.#built = true;

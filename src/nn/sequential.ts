@@ -31,7 +31,10 @@ export class Sequential extends Module {
 
   override forward(x: Tensor, mode: Mode = evaluation): Tensor {
     let y = x;
-    for (const layer of this.layers) y = layer.forward(y, mode);
+    for (const layer of this.layers) {
+      y = layer.forward(y, mode);
+      mode.observe?.(layer, y);
+    }
     return y;
   }
 

@@ -11,16 +11,32 @@ export interface StepEvent {
   readonly totalSteps: number | undefined;
   /** From 0. */
   readonly epoch: number;
-  /** Within the epoch, from 0. */
+  /** The last batch of the step within the epoch, from 0. */
   readonly batch: number;
+  /** Examples. */
   readonly size: number;
   readonly lr: number;
-  /** Of this batch, before the update. */
+  /** Of the step's batches, before the update. */
   readonly metrics: Metrics;
   /** ms since the step before was done. */
   readonly ms: number;
   /** |update| / |parameter| by parameter name, on the steps where a callback asked for it. */
   readonly updateRatios?: Readonly<Record<string, number>>;
+  /** The global norm of the gradients before clipping, on the steps where a callback asked for it. */
+  readonly gradNorm?: number;
+  /** By layer, on the steps where a callback asked for it. */
+  readonly activations?: Readonly<Record<string, ActivationStatistics>>;
+}
+
+/** Of what a layer gives for one batch, in evaluation mode. */
+export interface ActivationStatistics {
+  readonly mean: number;
+  /** Of the population. */
+  readonly standardDeviation: number;
+  /** The share of values that are exactly 0: after a relu, of those it cut off. */
+  readonly zeros: number;
+  /** The share of units (of the last dimension) that are 0 for every example and position: after a relu, dead for this batch. */
+  readonly dead: number;
 }
 
 export interface EpochEvent {
@@ -39,10 +55,26 @@ export interface EpochEvent {
 
 export interface WarningEvent {
   readonly type: 'warning';
+  /** Steps done. */
+  readonly step: number;
   readonly message: string;
 }
 
-export type StopReason = 'completed' | 'aborted' | 'earlyStopping' | 'nonfinite' | 'error';
+/**
+ * Why a run ended. 'diverged': a monitored value got worse than a bound; 'updateRatio': the update-to-weight ratio of a parameter
+ * left its bounds; 'nonfinite': a loss or a monitored value was NaN or infinite.
+ */
+export const stopReasons = [
+  'completed',
+  'aborted',
+  'earlyStopping',
+  'diverged',
+  'updateRatio',
+  'nonfinite',
+  'error',
+] as const;
+
+export type StopReason = (typeof stopReasons)[number];
 
 export interface StopEvent {
   readonly type: 'stop';
@@ -50,7 +82,17 @@ export interface StopEvent {
   readonly step: number;
 }
 
-export type TrainEvent = StepEvent | EpochEvent | WarningEvent | StopEvent;
+/** A run goes on where a checkpoint left it. */
+export interface ResumeEvent {
+  readonly type: 'resume';
+  /** Steps done before. */
+  readonly step: number;
+  readonly epoch: number;
+  /** The checkpoint's path, without an ending. */
+  readonly from: string;
+}
+
+export type TrainEvent = StepEvent | EpochEvent | WarningEvent | ResumeEvent | StopEvent;
 
 const HIGH_WATER = 256;
 

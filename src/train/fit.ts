@@ -1,19 +1,17 @@
 // The training loop: epochs of steps over batches, validation, events, callbacks, and a clean end however it ends.
-import { backward } from '../autograd/backward.js';
-import { awaiting, span } from '../backend/tracing.js';
-import { type Captured, capture } from '../capture/capture.js';
-import type { Loader } from '../data/batch.js';
+import { awaiting } from '../backend/tracing.js';
+import type { HostBatch, Loader } from '../data/batch.js';
 import { batchesOf } from '../data/batches_of.js';
 import { AnnealError } from '../errors.js';
 import type { Module, Weights } from '../nn/module.js';
 import { create as createOptimizer, type Optimizer } from '../optim/optimizer.js';
 import type { OptimizerSpec } from '../optim/spec.js';
-import type { Num, Scalar } from '../scalar.js';
 import type { FloatDType } from '../tensor/dtype.js';
-import { scope } from '../tensor/scope.js';
-import type { Tensor } from '../tensor/tensor.js';
-import type { Best, Callback, RunHandle } from './callbacks.js';
+import { activationStatistics } from './activations.js';
+import { batchParts } from './batch_parts.js';
+import type { Best, Callback, Moment, RunHandle } from './callback.js';
 import {
+  type ActivationStatistics,
   type EpochEvent,
   EventStream,
   type Metrics,
@@ -21,17 +19,20 @@ import {
   type StopReason,
   type TrainEvent,
 } from './events.js';
+import { latestCheckpoint } from './latest_checkpoint.js';
+import { wholeNumber } from './monitor.js';
 import {
   evaluateObjective,
   type Loss,
   Meter,
   type MetricName,
-  measure,
   type Objective,
   readAndDispose,
   resolveLoss,
 } from './objective.js';
-import { normalized, upload } from './to_device.js';
+import { keyed, type RestoredRun, readSnapshot, type Snapshot, takeSnapshot } from './snapshot.js';
+import { TrainingStep } from './training_step.js';
+import { type Refresh, validate } from './validation.js';
 
 export interface FitOptions {
   /** Training batches, e.g. `trainSet.shuffle().batch(128)`. */
@@ -59,6 +60,21 @@ export interface FitOptions {
    * either way, so no loss scaling is needed. Of integers, such as ids, nothing is cast. Validation stores f32. Default 'f32'.
    */
   readonly precision?: FloatDType;
+  /**
+   * Batches whose gradients are averaged into one update: a batch of `accumulate` times the size in the memory of one. The last
+   * update of an epoch may be of fewer. Steps, and with them schedules, count updates. Default 1.
+   */
+  readonly accumulate?: number;
+  /**
+   * Looks at the averaged weights with running statistics of batch norms made for them, from so many training batches
+   * (`train.refreshStatistics`); without it with those of the raw weights.
+   */
+  readonly refreshStatistics?: number;
+  /**
+   * A run's folder of checkpoints, or the path of one: the run goes on where the newest whole one left it, to the same bits as if
+   * it had never stopped. A folder without any begins a run. See `train.checkpoint`.
+   */
+  readonly resume?: string;
 }
 
 export interface FitResult {
@@ -74,13 +90,13 @@ export interface FitResult {
 /** Steps whose results may be on their way while the next is enqueued: the device never waits for JavaScript. */
 const IN_FLIGHT = 2;
 
-type StepInputs = { readonly x: Tensor; readonly y: Tensor };
-type StepScalars = { readonly step: Scalar };
-
 interface InFlight {
   readonly event: Omit<StepEvent, 'metrics' | 'ms'>;
-  readonly result: Promise<Float32Array>;
+  /** Of each batch of the step. */
+  readonly results: readonly { readonly size: number; readonly values: Promise<Float32Array> }[];
   readonly ratios: Promise<Readonly<Record<string, number>>> | null;
+  readonly gradNorm: Promise<number> | null;
+  readonly activations: Promise<Readonly<Record<string, ActivationStatistics>>> | null;
 }
 
 /** A training run. Iterate it for its events, await `result` for its end; disposing it aborts it. */
@@ -94,14 +110,23 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
   readonly #options: FitOptions;
   readonly #history: EpochEvent[] = [];
   readonly #objective: Objective;
-  readonly #captured: Captured<StepInputs, StepScalars, Tensor<'f32'>> | null;
-  /** Why the step is not captured, until it was told. */
-  #uncaptured: AnnealError | null = null;
+  readonly #callbacks: readonly Callback[];
+  readonly #accumulate: number;
+  #seed: number;
+  #stepper: TrainingStep | null = null;
   #best: Best | null = null;
   #stop: StopReason | null = null;
   /** Aborted with the run, so that it need not wait for data. */
   readonly #halt = new AbortController();
+  /** Updates done, and batches in them. */
   #step = 0;
+  #batches = 0;
+  #epoch = 0;
+  /** Batches done of the epoch under way. */
+  #batch = 0;
+  #meter: Meter;
+  #sample: readonly number[] = [];
+  #averagedBuffers: Weights | null = null;
   #lastDone = 0;
 
   constructor(model: Module, options: FitOptions) {
@@ -119,16 +144,12 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
     }
     this.#model = model;
     this.#options = options;
+    this.#callbacks = options.callbacks ?? [];
+    this.#accumulate = wholeNumber('fit', 'accumulate', options.accumulate ?? 1);
+    if (options.refreshStatistics !== undefined) wholeNumber('fit', 'refreshStatistics', options.refreshStatistics);
+    this.#seed = options.seed ?? 0;
     this.#objective = resolveLoss(options.loss, options.metrics);
-    this.#captured =
-      options.capture === false
-        ? null
-        : capture((inputs: StepInputs, scalars: StepScalars) => this.#update(inputs, scalars), {
-            confirm: true,
-            fallback: (reason) => {
-              this.#uncaptured = reason;
-            },
-          });
+    this.#meter = new Meter(this.#objective.names);
     this.result = this.#run();
     // Whoever iterates the events sees the failure there; `result` alone must not crash the process before it is read.
     this.result.catch(() => undefined);
@@ -171,171 +192,300 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
     if (signal?.aborted) onAbort();
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
+      await this.#resume();
       await this.#epochs();
-      return await this.#end(this.#stop ?? 'completed');
+      const reason = this.#stop ?? 'completed';
+      await this.#tellSnapshot({ stop: reason });
+      return await this.#end(reason);
     } catch (error) {
-      await this.#end(error instanceof AnnealError && error.code === 'E_NONFINITE' ? 'nonfinite' : 'error');
+      await this.#fail(error instanceof AnnealError && error.code === 'E_NONFINITE' ? 'nonfinite' : 'error');
       throw error;
     } finally {
       signal?.removeEventListener('abort', onAbort);
-      this.#captured?.dispose();
+      this.#stepper?.[Symbol.dispose]();
       this.#events.close();
     }
   }
 
+  /** The end of a run that failed: what fails now, too, must not hide why. */
+  async #fail(reason: StopReason): Promise<void> {
+    const attempt = (part: () => unknown): Promise<unknown> =>
+      Promise.resolve()
+        .then(part)
+        .catch(() => undefined);
+    await attempt(() => this.#tellSnapshot({ stop: reason }));
+    const event = { type: 'stop', reason, step: this.#step } as const;
+    for (const callback of this.#callbacks) await attempt(() => callback.onStop?.(event, this.#handle));
+    await this.#events.emit(event);
+  }
+
   async #end(reason: StopReason): Promise<FitResult> {
     const event = { type: 'stop', reason, step: this.#step } as const;
-    for (const callback of this.#options.callbacks ?? []) await callback.onStop?.(event, this.#handle());
+    for (const callback of this.#callbacks) await callback.onStop?.(event, this.#handle);
     await this.#events.emit(event);
     return { history: this.#history, best: this.#best, stopReason: reason, steps: this.#step };
   }
 
-  #handle(): RunHandle {
-    return {
-      stop: (reason) => this.stop(reason),
-      weights: (which) => this.#weights(which),
-      restore: (weights) => this.#model.loadStateDict(weights),
-      setBest: (best) => {
-        this.#best = best;
-      },
-    };
-  }
+  readonly #handle: RunHandle = ((run) => ({
+    get model() {
+      return run.#model;
+    },
+    get optimizer() {
+      if (run.optimizer === null)
+        throw new AnnealError('E_ARGUMENT', 'fit: expected an optimizer, which there is none of before the first step');
+      return run.optimizer;
+    },
+    stop: (reason: StopReason) => run.stop(reason),
+    warn: (message: string) => run.#events.emit({ type: 'warning', step: run.#step, message }),
+    weights: (which: 'raw' | 'ema') => run.#weights(which),
+    restore: (weights: Weights) => run.#model.loadStateDict(weights),
+    setBest: (best: Best) => {
+      run.#best = best;
+    },
+    snapshot: () => run.#snapshot(),
+  }))(this);
 
-  #weights(which: 'raw' | 'ema'): Promise<Weights> {
+  async #weights(which: 'raw' | 'ema'): Promise<Weights> {
     if (which === 'raw') return this.#model.stateDict();
     const { optimizer } = this;
     if (!optimizer?.hasEma)
       throw new AnnealError('E_ARGUMENT', 'fit: expected an optimizer with ema for averaged weights');
-    return optimizer.withEma(() => this.#model.stateDict());
+    const weights = await optimizer.withEma(() => this.#model.stateDict());
+    return new Map([...weights, ...(this.#averagedBuffers ?? [])]);
+  }
+
+  #snapshot(): Promise<Snapshot> {
+    const { optimizer } = this;
+    if (optimizer === null)
+      return Promise.reject(new AnnealError('E_ARGUMENT', 'fit: expected a run that has begun, to take a snapshot of'));
+    const position = {
+      step: this.#step,
+      batches: this.#batches,
+      epoch: this.#epoch,
+      batch: this.#batch,
+      seed: this.#seed,
+      sample: this.#sample,
+      batchesPerEpoch: this.#options.data.batchesPerEpoch,
+      meter: this.#meter.state(),
+      best: this.#best,
+      // An aborted run can go on; one that a callback stopped is at its end.
+      stopped: this.#stop === 'aborted' ? null : this.#stop,
+      history: this.#history,
+    };
+    return takeSnapshot(position, this.#model, optimizer, this.#callbacks);
+  }
+
+  /** Gives a snapshot of now to the callbacks that want one. */
+  async #tellSnapshot(at: Moment): Promise<void> {
+    const wanting = this.#callbacks.filter((callback) => callback.wantsSnapshot?.(at));
+    if (wanting.length === 0 || this.optimizer === null) return;
+    const snapshot = await this.#snapshot();
+    for (const callback of wanting) await callback.onSnapshot?.(snapshot, at, this.#handle);
+  }
+
+  /** Takes up a checkpoint, if there is one. */
+  async #resume(): Promise<void> {
+    const { resume, seed, data } = this.#options;
+    if (resume === undefined) return;
+    const found = await latestCheckpoint(resume);
+    for (const message of found.damaged) await this.#handle.warn(message);
+    const { checkpoint, path } = found;
+    if (checkpoint === null || path === null) return;
+    const run = readSnapshot(checkpoint, path);
+    const expected = (name: string, ours: number | undefined, theirs: number | undefined): void => {
+      if (ours === undefined || theirs === undefined || ours === theirs) return;
+      throw new AnnealError('E_ARGUMENT', `fit: expected ${name} ${theirs}, as in ${path}, received ${ours}`);
+    };
+    expected('seed', seed, run.seed);
+    expected('batches an epoch', data.batchesPerEpoch, run.batchesPerEpoch);
+    await this.#restore(run);
+    await this.#events.emit({ type: 'resume', step: run.step, epoch: run.epoch, from: path });
+  }
+
+  async #restore(run: RestoredRun): Promise<void> {
+    this.#seed = run.seed;
+    await this.#begin(run.sample, run);
+    this.#step = run.step;
+    this.#batches = run.batches;
+    this.#epoch = run.epoch;
+    this.#batch = run.batch;
+    this.#best = run.best;
+    this.#stop ??= run.stopped;
+    this.#history.push(...run.history);
+    this.#meter.load(run.meter);
+  }
+
+  /** Builds the model and the optimizer, and puts their state back if the run is resumed. */
+  async #begin(sample: readonly number[], run?: RestoredRun): Promise<Optimizer> {
+    const { data, precision, capture = true } = this.#options;
+    if (!this.#model.built) this.#model.build(sample, this.#seed);
+    this.#sample = sample;
+    const optimizer = createOptimizer(this.#options.optimizer, this.#model.namedParameters());
+    this.optimizer = optimizer;
+    this.#stepper = new TrainingStep({
+      model: this.#model,
+      optimizer,
+      objective: this.#objective,
+      normalize: data.normalize,
+      precision,
+      seed: this.#seed,
+      capture,
+    });
+    if (run) {
+      this.#model.loadStateDict(run.weights);
+      optimizer.loadStateDict(run.optimizer);
+      for (const [key, callback] of keyed(this.#callbacks)) {
+        const state = run.callbacks.get(key);
+        if (state) callback.load?.(state);
+      }
+    }
+    // A deep net's weights alone may fill the queue, and the first step would have to wait for room.
+    await optimizer.arena.params.storage.backend.sync();
+    for (const callback of this.#callbacks) await callback.onStart?.(this.#handle);
+    return optimizer;
   }
 
   async #epochs(): Promise<void> {
     const { epochs } = this.#options;
-    for (let epoch = 0; epoch < epochs && this.#stop === null; epoch++) {
+    while (this.#epoch < epochs && this.#stop === null) {
       const started = performance.now();
-      const meter = new Meter(this.#objective.names);
-      await this.#trainEpoch(epoch, meter);
+      const before = this.#meter.samples;
+      await this.#trainEpoch();
       const seconds = (performance.now() - started) / 1e3;
       // An epoch cut short by an abort is not an epoch: its means would mislead.
       if (this.#stop === 'aborted') return;
-      const metrics: Record<string, number> = meter.means();
-      await this.#validate(metrics);
       const event: EpochEvent = {
         type: 'epoch',
-        epoch,
+        epoch: this.#epoch,
         epochs,
         step: this.#step,
         lr: this.optimizer?.lr(this.#step - 1) ?? Number.NaN,
-        metrics,
+        metrics: { ...this.#meter.means(), ...(await this.#validate()) },
         seconds,
-        samplesPerSecond: meter.samples / seconds,
+        samplesPerSecond: (this.#meter.samples - before) / seconds,
       };
+      this.#epoch++;
+      this.#batch = 0;
+      this.#meter = new Meter(this.#objective.names);
       this.#history.push(event);
-      for (const callback of this.#options.callbacks ?? []) await callback.onEpoch?.(event, this.#handle());
+      for (const callback of this.#callbacks) await callback.onEpoch?.(event, this.#handle);
       await this.#events.emit(event);
+      await this.#tellSnapshot({ epoch: this.#epoch });
     }
   }
 
-  async #trainEpoch(epoch: number, meter: Meter): Promise<void> {
-    const { data, seed, epochs } = this.#options;
+  async #trainEpoch(): Promise<void> {
+    const { data, epochs } = this.#options;
+    const epoch = this.#epoch;
     const queue: InFlight[] = [];
+    const steps = data.batchesPerEpoch === undefined ? undefined : Math.ceil(data.batchesPerEpoch / this.#accumulate);
+    const totalSteps = steps === undefined ? undefined : steps * epochs;
     this.#lastDone = performance.now();
-    let batchIndex = 0;
-    for await (const batch of awaiting('data', batchesOf(data, epoch, { seed: seed ?? 0 }, this.#halt.signal))) {
+    let results: InFlight['results'][number][] = [];
+    let position = this.#batch;
+    const batches = batchesOf(data, epoch, { seed: this.#seed, skip: position }, this.#halt.signal);
+    for await (const { batch, index, last } of batchParts(awaiting('data', batches), this.#accumulate)) {
       if (this.#stop !== null) break;
-      if (this.optimizer === null) await this.#prepare(batch.x.shape.slice(1));
-      const { optimizer } = this;
-      if (optimizer === null) break;
-      const step = this.#step + 1;
-      const lr = optimizer.lr(this.#step);
-      const results = span('step', () =>
-        scope(() => {
-          const inputs = upload(batch);
-          return this.#captured
-            ? this.#captured(inputs, { step: this.#step })
-            : this.#update(inputs, { step: this.#step });
-        }),
-      );
-      const { backend } = results.storage;
-      const result = readAndDispose(results);
-      // Nothing may be left unobserved if the loop throws in between.
-      result.catch(() => undefined);
-      if (this.#uncaptured !== null) {
-        const message = `the training step runs op by op: ${this.#uncaptured.message}`;
-        this.#uncaptured = null;
-        await this.#events.emit({ type: 'warning', message });
-      }
-      this.#step = step;
-      const wanted = this.#options.callbacks?.some((callback) => callback.wantsUpdateRatios?.(step)) ?? false;
-      const total = data.batchesPerEpoch === undefined ? undefined : data.batchesPerEpoch * epochs;
-      const ratios = wanted ? optimizer.updateRatios() : null;
-      queue.push({
-        event: { type: 'step', step, totalSteps: total, epoch, batch: batchIndex++, size: batch.size, lr },
-        result,
-        ratios,
+      const optimizer = this.optimizer ?? (await this.#begin(batch.x.shape.slice(1)));
+      const values = this.#stepper?.run(batch, {
+        step: this.#step,
+        counter: this.#batches + index,
+        first: index === 0,
+        last,
+        gradScale: 1 / (index + 1),
       });
-      ratios?.catch(() => undefined);
-      const most = backend.crowded() ? 1 : IN_FLIGHT;
-      while (queue.length >= most) await this.#finish(queue.shift(), meter);
+      if (values === undefined) break;
+      const { backend } = values.storage;
+      results.push({ size: batch.size, values: observed(readAndDispose(values)) });
+      await this.#tellUncaptured();
+      position++;
+      if (!last) continue;
+      const lr = optimizer.lr(this.#step);
+      this.#step++;
+      this.#batches += index + 1;
+      const step = this.#step;
+      const event = { type: 'step', step, totalSteps, epoch, batch: position - 1, lr } as const;
+      queue.push({
+        event: { ...event, size: results.reduce((sum, { size }) => sum + size, 0) },
+        results,
+        ...this.#measure(step, optimizer, batch),
+      });
+      results = [];
+      const settles = this.#callbacks.some((callback) => callback.wantsSnapshot?.({ step }));
+      const most = settles ? 0 : backend.crowded() ? 0 : IN_FLIGHT - 1;
+      while (queue.length > most) await this.#finish(queue.shift());
+      if (settles && this.#stop !== 'aborted') await this.#tellSnapshot({ step });
     }
-    while (queue.length > 0) await this.#finish(queue.shift(), meter);
+    while (queue.length > 0) await this.#finish(queue.shift());
   }
 
-  /** One update of the model; the loss and metrics of the batch. */
-  #update(inputs: StepInputs, { step }: { readonly step: Num }): Tensor<'f32'> {
-    const { data, seed = 0, precision } = this.#options;
-    const { optimizer } = this;
-    if (optimizer === null) throw new AnnealError('E_INTERNAL', 'fit: expected an optimizer');
-    const { loss, results } = span('forward', () => {
-      const { x, y } = normalized(inputs, data.normalize, precision);
-      const output = this.#model.forward(x, { training: true, seed, step });
-      return measure(this.#objective, output, y);
-    });
-    optimizer.zeroGrad();
-    backward(loss);
-    optimizer.step(step);
-    return results;
+  /** What callbacks want of a step beside its metrics, enqueued right after it. */
+  #measure(
+    step: number,
+    optimizer: Optimizer,
+    batch: HostBatch,
+  ): Pick<InFlight, 'ratios' | 'gradNorm' | 'activations'> {
+    const wanted = this.#callbacks.map((callback) => callback.wants?.(step));
+    const wants = (what: 'updateRatios' | 'gradNorm' | 'activations'): boolean => wanted.some((each) => each?.[what]);
+    return {
+      ratios: wants('updateRatios') ? observed(optimizer.updateRatios()) : null,
+      gradNorm: wants('gradNorm') ? observed(optimizer.gradNorm()) : null,
+      activations: wants('activations')
+        ? observed(activationStatistics(this.#model, batch, this.#options.data.normalize))
+        : null,
+    };
   }
 
-  async #finish(step: InFlight | undefined, meter: Meter): Promise<void> {
+  async #tellUncaptured(): Promise<void> {
+    const reason = this.#stepper?.takeReason();
+    if (reason) await this.#handle.warn(`the training step runs op by op: ${reason.message}`);
+  }
+
+  async #finish(step: InFlight | undefined): Promise<void> {
     if (step === undefined) return;
-    const metrics = meter.add(await step.result, step.event.size);
+    const own = new Meter(this.#objective.names);
+    for (const { values, size } of step.results) {
+      const numbers = await values;
+      own.add(numbers, size);
+      this.#meter.add(numbers, size);
+    }
     const now = performance.now();
+    const metrics = own.means();
     const event: StepEvent = {
       ...step.event,
       metrics,
       ms: now - this.#lastDone,
       ...(step.ratios ? { updateRatios: await step.ratios } : {}),
+      ...(step.gradNorm ? { gradNorm: await step.gradNorm } : {}),
+      ...(step.activations ? { activations: await step.activations } : {}),
     };
     this.#lastDone = now;
+    this.#batch = event.batch + 1;
     if (!Number.isFinite(metrics.loss)) {
       throw new AnnealError(
         'E_NONFINITE',
         `fit: expected a finite loss, received ${metrics.loss} at step ${event.step}`,
       );
     }
-    for (const callback of this.#options.callbacks ?? []) await callback.onStep?.(event, this.#handle());
+    for (const callback of this.#callbacks) await callback.onStep?.(event, this.#handle);
     await this.#events.emit(event);
   }
 
-  async #prepare(sample: readonly number[]): Promise<void> {
-    if (!this.#model.built) this.#model.build(sample, this.#options.seed ?? 0);
-    this.optimizer = createOptimizer(this.#options.optimizer, this.#model.namedParameters());
-    // A deep net's weights alone may fill the queue, and the first step would have to wait for room.
-    await this.optimizer.arena.params.storage.backend.sync();
-  }
-
-  async #validate(metrics: Record<string, number>): Promise<void> {
-    const { validation } = this.#options;
+  async #validate(): Promise<Metrics> {
+    const { validation, data, refreshStatistics: batches } = this.#options;
     const { optimizer } = this;
-    if (validation === undefined) return;
-    const into = (prefix: string, values: Metrics): void => {
-      for (const [name, value] of Object.entries(values)) metrics[prefix + name] = value;
-    };
-    const look = (): Promise<Metrics> => evaluateObjective(this.#model, validation, this.#objective);
-    into('val_', await look());
-    if (optimizer?.hasEma) into('ema_val_', await optimizer.withEma(look));
+    if (validation === undefined || optimizer === null) return {};
+    const refresh: Refresh | null = batches === undefined ? null : { data, batches, seed: this.#seed };
+    const { metrics, averagedBuffers } = await validate(this.#model, optimizer, validation, this.#objective, refresh);
+    this.#averagedBuffers = averagedBuffers;
+    return metrics;
   }
+}
+
+/** The promise itself; nothing may be left unobserved if the loop throws before it awaits it. */
+function observed<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
 
 /**

@@ -3,6 +3,7 @@ import { noGrad } from '../autograd/tape.js';
 import type { Loader } from '../data/batch.js';
 import { batchesOf } from '../data/batches_of.js';
 import { AnnealError } from '../errors.js';
+import type { JsonValue } from '../io/json.js';
 import { evaluation, type Module } from '../nn/module.js';
 import { cast, equal } from '../ops/elementwise/elementwise.js';
 import { bceWithLogits, huber, l1, mse } from '../ops/losses/losses.js';
@@ -12,6 +13,7 @@ import { stack } from '../ops/strided_copy/strided_copy.js';
 import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Metrics } from './events.js';
+import { fieldsOf } from './snapshot.js';
 import { normalized, upload } from './to_device.js';
 
 /** The mean loss of a batch, a scalar, from the model's output and the targets. */
@@ -99,6 +101,23 @@ export class Meter {
     });
     this.samples += size;
     return { ...metrics, loss: values[0] ?? Number.NaN };
+  }
+
+  /** For `load`, also of a meter in another process. */
+  state(): JsonValue {
+    return { samples: this.samples, sums: [...this.#sums] };
+  }
+
+  load(state: JsonValue): void {
+    const { samples, sums } = fieldsOf('fit', state, { samples: 'number', sums: 'array' });
+    if (sums.length !== this.#sums.length) {
+      throw new AnnealError(
+        'E_ARGUMENT',
+        `fit: expected the metrics of the run that is resumed, ${sums.length} with the loss, received ${this.#sums.length}`,
+      );
+    }
+    this.samples = samples;
+    this.#sums.set(sums.map(Number));
   }
 
   means(): Record<string, number> {

@@ -58,15 +58,26 @@ test('early stopping: the direction follows the name, small gains and NaN do not
   const monitored = async (
     options: train.EarlyStoppingOptions,
     values: readonly number[],
-  ): Promise<{ stoppedAt: number | null; best: train.Best | null }> => {
+  ): Promise<{ stoppedAt: number | null; best: train.Best | null; why?: train.StopReason }> => {
+    let why: train.StopReason | null = null;
     let stoppedAt: number | null = null;
     let best: train.Best | null = null;
     const callback = train.earlyStopping(options);
     for (const [epoch, value] of values.entries()) {
       const event = { type: 'epoch', epoch, epochs: values.length, step: 0, lr: 0, seconds: 1, samplesPerSecond: 1 };
+      const unused = (): never => assert.fail('not used');
       const run: train.RunHandle = {
-        stop: () => {
+        get model() {
+          return unused();
+        },
+        get optimizer() {
+          return unused();
+        },
+        warn: unused,
+        snapshot: unused,
+        stop: (reason) => {
           stoppedAt ??= epoch;
+          why ??= reason;
         },
         weights: () => Promise.resolve(new Map()),
         restore: () => undefined,
@@ -76,7 +87,7 @@ test('early stopping: the direction follows the name, small gains and NaN do not
       };
       await callback.onEpoch?.({ ...event, type: 'epoch', metrics: { [options.monitor ?? 'val_loss']: value } }, run);
     }
-    return { stoppedAt, best };
+    return { stoppedAt, best, ...(why === null || why === 'earlyStopping' ? {} : { why }) };
   };
   const best = (monitor: string, value: number, epoch: number) => ({ monitor, value, epoch, restored: false });
   assert.deepEqual(await monitored({}, [3, 2, 2, 1]), { stoppedAt: 2, best: best('val_loss', 1, 3) });
@@ -92,9 +103,32 @@ test('early stopping: the direction follows the name, small gains and NaN do not
     stoppedAt: 2,
     best: best('val_loss', 2.4, 3),
   });
-  assert.deepEqual(await monitored({ patience: 2 }, [Number.NaN, 2, Number.NaN, 1]), {
+  assert.deepEqual(await monitored({ patience: 2, checkFinite: false }, [Number.NaN, 2, Number.NaN, 1]), {
     stoppedAt: null,
     best: best('val_loss', 1, 3),
+  });
+  assert.deepEqual(await monitored({ patience: 9 }, [2, Number.NaN]), {
+    stoppedAt: 1,
+    best: best('val_loss', 2, 0),
+    why: 'nonfinite',
+  });
+  assert.deepEqual(await monitored({ patience: 9, divergence: 5 }, [2, 5, 5.5]), {
+    stoppedAt: 2,
+    best: best('val_loss', 2, 0),
+    why: 'diverged',
+  });
+  assert.deepEqual(await monitored({ monitor: 'accuracy', patience: 9, divergence: 0.2 }, [0.3, 0.1]), {
+    stoppedAt: 1,
+    best: best('accuracy', 0.3, 0),
+    why: 'diverged',
+  });
+  assert.deepEqual(await monitored({ patience: 2, baseline: 1 }, [3, 2, 0.5]), {
+    stoppedAt: 1,
+    best: best('val_loss', 0.5, 2),
+  });
+  assert.deepEqual(await monitored({ patience: 1, warmupEpochs: 3 }, [1, 2, 3, 4]), {
+    stoppedAt: 3,
+    best: best('val_loss', 1, 0),
   });
   refuses(() => train.earlyStopping({ patience: -1 }), 'E_ARGUMENT', /at least 0/);
   refuses(() => train.earlyStopping({ minDelta: Number.NaN }), 'E_ARGUMENT');

@@ -169,6 +169,9 @@ export async function runs(model: nn.Module, loader: data.Loader): Promise<void>
       case 'warning':
         is<typeof event.message, string>();
         break;
+      case 'resume':
+        is<typeof event.from, string>();
+        break;
       case 'stop':
         is<typeof event.reason, train.StopReason>();
         break;

@@ -46,9 +46,11 @@ class BatchNorm extends Module {
   }
 
   override forward(x: Tensor, mode: Mode): Tensor {
+    const { statistics } = mode;
     return batchNormOp(x, {
       ...this.#options,
-      training: mode.training,
+      training: mode.training || statistics !== undefined,
+      ...(statistics === undefined ? {} : { momentum: statistics }),
       gamma: this.#gamma,
       beta: this.#beta,
       runningMean: this.#mean,

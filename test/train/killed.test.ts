@@ -1,0 +1,70 @@
+// A run that is killed at random moments, again and again, ends with the same bits as one that never was.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { deriveKey } from '../../src/random/philox.js';
+
+const KILLS = 20;
+const STEPS = 240;
+const script = fileURLToPath(new URL('./killed_run.ts', import.meta.url));
+
+/** Runs it until its end, or until it has done a number of steps and some microseconds more. */
+function go(directory: string, steps = Number.POSITIVE_INFINITY): Promise<{ done: number; digest: string | null }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['--import', 'tsx', script, directory], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    let seen = 0;
+    let last = 0;
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      for (const [, step] of text.matchAll(/^step (\d+)$/gm)) {
+        seen++;
+        last = Number(step);
+      }
+      if (seen >= steps) child.kill('SIGKILL');
+    });
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      if (signal === 'SIGKILL') resolve({ done: last, digest: null });
+      else if (code === 0) resolve({ done: last, digest: /^digest (\w+)$/m.exec(output)?.[1] ?? null });
+      else reject(new Error(`the run ended with ${code}`));
+    });
+  });
+}
+
+test(`killed ${KILLS} times, a run ends as one that never was`, { timeout: 180_000 }, async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'anneal-killed-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const { digest: expected } = await go(join(directory, 'whole'));
+  assert.ok(expected);
+  const seed = Number(process.env.ANNEAL_TEST_SEED ?? Date.now() % 2 ** 31);
+  t.diagnostic(`ANNEAL_TEST_SEED=${seed}`);
+  let kills = 0;
+  let found: string | null = null;
+  let furthest = 0;
+  for (let run = 0; found === null; run++) {
+    // As many steps as leave room for all kills; a run may be killed before its first checkpoint, and then repeats.
+    const [random] = deriveKey(seed, `kill ${run}`);
+    const steps = kills < KILLS ? 1 + (random % 20) : Number.POSITIVE_INFINITY;
+    const { done, digest } = await go(join(directory, 'killed'), steps);
+    if (digest === null) kills++;
+    furthest = Math.max(furthest, done);
+    assert.ok(run < 4 * KILLS, 'the run gets nowhere');
+    if (digest !== null && kills < KILLS) {
+      // It came to its end too early: what it ends with counts, and another begins.
+      assert.equal(digest, expected);
+      await rm(join(directory, 'killed'), { recursive: true });
+      continue;
+    }
+    found = digest;
+  }
+  t.diagnostic(`${kills} kills`);
+  assert.equal(furthest, STEPS);
+  assert.equal(found, expected);
+});
