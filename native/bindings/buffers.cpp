@@ -128,7 +128,7 @@ Napi::Value bindMemory(const Napi::CallbackInfo& info) {
 Napi::Value bindTrim(const Napi::CallbackInfo& info) {
   return guarded(info, "trim", [&]() -> Napi::Value {
     Context& context = Context::of(info);
-    const size_t returned = context.buffers().trim(context.completed());
+    const size_t returned = context.buffers().trim(context.completed()) + context.queue().trim();
     context.forgetPeak();
     context.reportMemory(info.Env());
     return Napi::Number::New(info.Env(), static_cast<double>(returned));

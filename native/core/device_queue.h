@@ -69,6 +69,9 @@ class DeviceQueue {
   // `to` is filled once the record is done.
   virtual uint64_t read(void* to, const void* from, size_t bytes) = 0;
 
+  // Gives back what the device keeps for copies that are done; the bytes.
+  virtual size_t trim() { return 0; }
+
   virtual uint64_t completed() = 0;        // the last record that is known to be done
   virtual uint64_t submitted() const = 0;
   virtual uint64_t waits() const = 0;      // how often there was no room

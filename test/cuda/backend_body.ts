@@ -129,6 +129,18 @@ test('memory that was given back is used again, or returned', async () => {
   assert.ok(device.trim('cuda') >= 4000);
 });
 
+test('so is the pinned memory that copies went through', async () => {
+  using a = tensor(new Float32Array(1 << 18).fill(3));
+  assert.equal((await a.data()).at(-1), 3);
+  await device.sync('cuda');
+  const returned = device.trim('cuda');
+  assert.ok(returned >= 2 * 4 * (1 << 18), `${returned} bytes, for a copy of 1 MiB each way`);
+  assert.ok(device.trim('cuda') < 2 ** 20);
+  // And there is some again for the next.
+  a.write(new Float32Array(1 << 18).fill(4));
+  assert.equal((await a.data()).at(-1), 4);
+});
+
 test('a captured step is one graph, whatever the schedule', async () => {
   const { graphs } = opened();
   const model = nn.models.mlp({ hidden: [16], outputs: 3 });

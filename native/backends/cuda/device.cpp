@@ -110,10 +110,9 @@ Device::Device(int ordinal) : driver_(cuda::driver()) {
     const bool ordered = attribute(Attribute::memoryPoolsSupported) != 0 && !isSet("ANNEAL_CUDA_NO_POOL");
     if (ordered) {
       // Our own pool keeps what is free: the driver's need not, and must not give it back at each synchronisation.
-      MemoryPool pool = nullptr;
       uint64_t all = UINT64_MAX;
-      succeed(driver_, driver_.cuDeviceGetDefaultMemPool(&pool, id_), "cuDeviceGetDefaultMemPool");
-      succeed(driver_, driver_.cuMemPoolSetAttribute(pool, kPoolReleaseThreshold, &all), "cuMemPoolSetAttribute");
+      succeed(driver_, driver_.cuDeviceGetDefaultMemPool(&pool_, id_), "cuDeviceGetDefaultMemPool");
+      succeed(driver_, driver_.cuMemPoolSetAttribute(pool_, kPoolReleaseThreshold, &all), "cuMemPoolSetAttribute");
     }
     memory_ = std::make_unique<DeviceMemory>(driver_, compute_, ordered);
     pinned_ = std::make_unique<PinnedMemory>(driver_);
@@ -266,15 +265,18 @@ uint64_t Device::push(std::unique_ptr<PlanRun> run) {
 
 // ---- Host values ----
 
-uint64_t Device::write(void* to, const void* from, size_t bytes, uint64_t lastUse) {
-  requireAlive();
-  driver_.cuCtxSetCurrent(context_);
+uint64_t Device::copiesDone() {
   while (!copyMarkers_.empty() && driver_.cuEventQuery(copyMarkers_.front().event) == kSuccess) {
     idleEvents_.push_back(copyMarkers_.front().event);
     copyMarkers_.pop_front();
   }
-  const uint64_t copiesDone = copyMarkers_.empty() ? copied_ : copyMarkers_.front().sequence - 1;
-  Block block = staging_->takeIdle(bytes, copiesDone);
+  return copyMarkers_.empty() ? copied_ : copyMarkers_.front().sequence - 1;
+}
+
+uint64_t Device::write(void* to, const void* from, size_t bytes, uint64_t lastUse) {
+  requireAlive();
+  driver_.cuCtxSetCurrent(context_);
+  Block block = staging_->takeIdle(bytes, copiesDone());
   std::memcpy(block.data, from, bytes);
   block.lastUse = ++copied_;
   Result result = kSuccess;
@@ -291,6 +293,18 @@ uint64_t Device::write(void* to, const void* from, size_t bytes, uint64_t lastUs
   staging_->give(block);
   if (result != kSuccess) fail("write", describe(driver_, result), result);
   return ++submitted_;
+}
+
+size_t Device::trim() {
+  if (waiter_->isLost()) return 0;
+  driver_.cuCtxSetCurrent(context_);
+  const size_t returned = staging_->trim(copiesDone()) + landing_->trim(landed_.load(std::memory_order_acquire));
+  if (pool_ != nullptr) {
+    // What the driver's pool was given back is free once the stream has come there.
+    if (completed() == submitted_) driver_.cuStreamSynchronize(compute_);
+    driver_.cuMemPoolTrimTo(pool_, 0);
+  }
+  return returned;
 }
 
 uint64_t Device::read(void* to, const void* from, size_t bytes) {
@@ -427,6 +441,8 @@ void* Device::scratch(size_t bytes, size_t at) {
   if (at + bytes > scratch_.capacity) {
     // What launches that are queued, those of this op included, still use stays theirs: whatever takes it is queued behind.
     Block larger = buffers_->takeBlock(std::max(at + bytes, 2 * scratch_.capacity));
+    // Host values go by another stream, and wait for the last use.
+    scratch_.lastUse = submitted_ + 1;
     if (scratch_.data != nullptr) buffers_->give(scratch_);
     scratch_ = larger;
   }

@@ -67,6 +67,7 @@ class Device : public DeviceQueue {
   // Only `lastUse` is waited for, so that copying overlaps with whatever else is queued.
   uint64_t write(void* to, const void* from, size_t bytes, uint64_t lastUse) override;
   uint64_t read(void* to, const void* from, size_t bytes) override;
+  size_t trim() override;
 
   uint64_t completed() override;
   uint64_t submitted() const override { return submitted_; }
@@ -105,6 +106,7 @@ class Device : public DeviceQueue {
   void* scratch(size_t bytes, size_t at);
   Event event(unsigned flags = kEventDisableTiming);
   void mark(bool always = false);  // unless nothing was submitted since the last
+  uint64_t copiesDone();  // of those to the device, in their order
   // A marker at or after the record: everything up to it is done when its event is.
   Event markerAfter(uint64_t sequence);
 
@@ -112,6 +114,7 @@ class Device : public DeviceQueue {
   DeviceId id_ = 0;
   Context context_ = nullptr;
   Stream compute_ = nullptr, copies_ = nullptr;
+  MemoryPool pool_ = nullptr;  // null: memory comes by cuMemAlloc
   Traits traits_{};
   DeviceFacts facts_{};
   std::unique_ptr<DeviceMemory> memory_;

@@ -28,7 +28,7 @@ uint64_t Device::push(const TimedRecord& record) {
   } catch (...) {
     waiter_->fail(currentFailure(opDef(record.op.op).name));
   }
-  if (swept.data != nullptr) buffers_->give(swept);
+  if (swept.data != nullptr) buffers_->give({swept.data, swept.capacity, submitted_ + 1});
   const Event done = event(kEventDisableTiming | kEventBlockingSync);
   check(driver_.cuEventRecord(done, compute_), "cuEventRecord");
   waiter_->after(done, [this, events, seconds = seconds, inner = inner] {
