@@ -1,5 +1,5 @@
 // npm run test:gpu [-- OP...]: the CUDA tests on this machine's own driver and GPU, where `npm test` runs them on an emulated one: every
-// op's case table (or only those named), the device as its users meet it, training; the table again under compute-sanitizer's memcheck
+// op's case table (or only those named), the device as its users meet it, tensors stored as f16, training; the table again under compute-sanitizer's memcheck
 // and racecheck, the others under memcheck, where compute-sanitizer is installed. Exit status 1 where no GPU answers or something is wrong.
 //
 //   --driver FILE      another driver library, as the emulated one
@@ -12,6 +12,7 @@ import { setup } from './lib/setup.mjs';
 
 const conformance = join('test', 'cuda', 'conformance_body.ts');
 const backend = join('test', 'cuda', 'backend_body.ts');
+const half = join('test', 'cuda', 'half_body.ts');
 const training = join('test', 'devices', 'training_body.ts');
 /** What has kernels on the matrix units. */
 const productOps = ['sgemm', 'conv2d', 'conv2d_backward_data', 'conv2d_backward_weight'];
@@ -94,6 +95,7 @@ await main(async () => {
   if (positionals.length === 0) {
     await step('the device as its users meet it', backend, []);
     await step("the same without the driver's memory pool", backend, [], { ANNEAL_CUDA_NO_POOL: '1' });
+    await step('tensors stored as f16', half, []);
     await step('training', training, [], { ANNEAL_TEST_DEVICE: 'cuda' });
   }
   const checker = values['no-sanitizer'] ? null : sanitizer();
@@ -104,6 +106,7 @@ await main(async () => {
     await step('case tables under racecheck', conformance, positionals, {}, under('racecheck'));
     if (positionals.length === 0) {
       await step('the device under memcheck', backend, [], {}, under('memcheck'));
+      await step('tensors stored as f16 under memcheck', half, [], {}, under('memcheck'));
       await step('training under memcheck', training, [], { ANNEAL_TEST_DEVICE: 'cuda' }, under('memcheck'));
     }
   }

@@ -5,23 +5,29 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__CUDACC__)
+#define ANNEAL_HALF __device__ __forceinline__
+#else
+#define ANNEAL_HALF inline
+#endif
+
 namespace anneal {
 namespace {
 
-inline uint32_t wordOf(float x) {
+ANNEAL_HALF uint32_t wordOf(float x) {
   uint32_t word;
   std::memcpy(&word, &x, sizeof word);
   return word;
 }
 
-inline float floatOf(uint32_t word) {
+ANNEAL_HALF float floatOf(uint32_t word) {
   float x;
   std::memcpy(&x, &word, sizeof x);
   return x;
 }
 
 // f16 has 5 bits of exponent and 10 of fraction, f32 8 and 23: a shift by 13 and another bias.
-inline float widened(uint16_t half) {
+ANNEAL_HALF float widened(uint16_t half) {
   constexpr uint32_t kBias = (127 - 15) << 23;
   const uint32_t magnitude = (half & 0x7fffu) << 13;
   const uint32_t sign = (half & 0x8000u) << 16;
@@ -35,7 +41,7 @@ inline float widened(uint16_t half) {
 }
 
 // Rounded to nearest, ties to even; to infinity from 65520 on.
-inline uint16_t narrowed(float x) {
+ANNEAL_HALF uint16_t narrowed(float x) {
   const uint32_t word = wordOf(x);
   const uint32_t magnitude = word & 0x7fffffffu;
   // Below 2^-14: the sum with 1/2, whose last bit is 2^-24, rounds as it should.

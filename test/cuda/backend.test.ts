@@ -24,4 +24,5 @@ test("the same without the driver's memory pool, emulated", { skip }, () =>
 );
 test('an error of every driver call, emulated', { skip }, () => passes('test/cuda/errors_body.ts'));
 test('random calls of every op, emulated', { skip }, () => passes('test/cuda/attack_body.ts'));
+test('tensors stored as f16, emulated', { skip }, () => passes('test/cuda/half_body.ts'));
 test('training, emulated', { skip }, () => passes('test/devices/training_body.ts', { ANNEAL_TEST_DEVICE: 'cuda' }));

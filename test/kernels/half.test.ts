@@ -2,11 +2,17 @@
 // the bits of the same kernel on the widened values, rounded once.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import type { OpInfo } from '../../src/binding.js';
 import { narrow, widen } from '../../src/tensor/half.js';
-import { type OpCase, readCaseTables } from '../support/case_file.js';
-import { type Placed, placeCase } from '../support/conformance.js';
-import { asHalf, halfWords, roundedToHalf } from '../support/half.js';
+import { readCaseTables } from '../support/case_file.js';
+import {
+  all,
+  bytesOf,
+  castBits,
+  convertsAsTheHost,
+  sameAsWidened,
+  withBuffers,
+  wordsAround,
+} from '../support/half_ops.js';
 import { encodeParams, opInfo, planCall, raw, submitCall } from '../support/raw.js';
 
 const tables = readCaseTables();
@@ -17,34 +23,6 @@ after(() => {
   raw.setThreads(device.threads);
 });
 
-/** Buffers of these bytes while `fn` runs. */
-function withBuffers<T>(contents: readonly Uint8Array[], fn: (handles: readonly number[]) => T): T {
-  const handles = contents.map((bytes) => {
-    const handle = raw.alloc(bytes.length);
-    raw.write(handle, 0, bytes);
-    return handle;
-  });
-  try {
-    return fn(handles);
-  } finally {
-    for (const handle of handles) raw.free(handle);
-  }
-}
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: Uint16Array | Float32Array | Uint32Array): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);
-
-/** f32 to f32 by `cast`, of which the input (1), the output (2) or both are stored as f16. */
-function castBits(from: Uint8Array, count: number, half: number): Uint8Array {
-  const info = opInfo('cast');
-  const [inBytes, outBytes] = [count * (half & 1 ? 2 : 4), count * (half & 2 ? 2 : 4)];
-  return withBuffers([from, new Uint8Array(outBytes)], ([a = 0, b = 0]) => {
-    const params = encodeParams(info, { count, scale: 1, offset: -0 });
-    raw.run(info.id, params, Float64Array.of(a, 0, inBytes, b, 0, outBytes), 1, 1, half);
-    return new Uint8Array(raw.readSync(b, 0, outBytes));
-  });
-}
-
 /** Written out from the format: 5 bits of exponent, 10 of fraction. */
 function valueOf(word: number): number {
   const [exponent, fraction] = [(word >> 10) & 31, word & 1023];
@@ -54,8 +32,6 @@ function valueOf(word: number): number {
 }
 
 const isNaNWord = (word: number): boolean => (word & 0x7fff) > 0x7c00;
-const all = Uint16Array.from({ length: 65536 }, (_, word) => word);
-
 test('the host widens every f16 to its value, and narrows it back to its word', () => {
   const values = widen(all);
   values.forEach((value, word) => {
@@ -65,13 +41,6 @@ test('the host widens every f16 to its value, and narrows it back to its word', 
     if (word !== (isNaNWord(i) ? i | 0x200 : i)) assert.fail(`0x${i.toString(16)} came back as 0x${word.toString(16)}`);
   });
 });
-
-/** Around every f16, and halfway to the next: words of f32. */
-function wordsAround(): Uint32Array {
-  const bits = new Uint32Array(widen(all).buffer);
-  const steps = [-1, 0, 1, 0xfff, 0x1000, 0x1001];
-  return Uint32Array.from([...bits].flatMap((word) => steps.map((step) => (word + step) >>> 0)));
-}
 
 test('the nearest f16 is taken, and of two the even one', () => {
   const around = wordsAround();
@@ -101,15 +70,9 @@ test('the nearest f16 is taken, and of two the even one', () => {
 for (const isa of device.runnable) {
   test(`${isa} converts as the host does, to and fro`, () => {
     raw.setIsa(isa);
-    const around = wordsAround();
     for (const threads of [1, 3]) {
       raw.setThreads(threads);
-      // An odd number: the last ones go another way.
-      const widened = castBits(bytesOf(all.subarray(0, 65535)), 65535, 1);
-      assert.ok(Buffer.from(widened).equals(bytesOf(widen(all)).subarray(0, 4 * 65535)));
-      const narrowed = castBits(bytesOf(around), around.length - 1, 2);
-      const expected = bytesOf(narrow(new Float32Array(around.buffer))).subarray(0, narrowed.length);
-      assert.ok(Buffer.from(narrowed).equals(expected));
+      convertsAsTheHost(raw);
     }
   });
 }
@@ -118,40 +81,6 @@ for (const isa of device.runnable) {
 const LARGEST = 1 << 15;
 /** Cases of an op, from the first on. */
 const CASES = 12;
-
-function words(
-  info: OpInfo,
-  one: OpCase,
-  operands: readonly (Placed | null)[],
-  half: number,
-  run = raw.run,
-): Uint8Array[] {
-  const present = operands.filter((operand) => operand !== null);
-  return withBuffers(
-    present.map(({ image }) => image),
-    (handles) => {
-      let next = 0;
-      const triples = operands.map((p) => (p ? [handles[next++] ?? 0, p.offset, p.bytes] : [0, 0, 0]));
-      run(
-        info.id,
-        encodeParams(info, one.params),
-        Float64Array.from(triples.flat()),
-        one.in.length,
-        one.out.length,
-        half,
-      );
-      raw.wait();
-      return present.map(({ image }, i) => new Uint8Array(raw.readSync(handles[i] ?? 0, 0, image.length)));
-    },
-  );
-}
-
-/** Operands of a case that may be f16: all of them, or every other one. */
-function masksOf(one: OpCase): number[] {
-  const bits = [...one.in, ...one.out].flatMap((operand, i) => (operand?.dtype === 'f32' ? [1 << i] : []));
-  const sum = (list: readonly number[]): number => list.reduce((a, b) => a | b, 0);
-  return [...new Set([sum(bits), sum(bits.filter((_, i) => i % 2 === 0)), sum(bits.filter((_, i) => i % 2 === 1))])];
-}
 
 for (const info of raw.ops()) {
   const cases = (tables.get(info.name)?.cases ?? []).filter((one) =>
@@ -162,28 +91,7 @@ for (const info of raw.ops()) {
     cases.slice(0, CASES).forEach((one, c) => {
       raw.setIsa(device.runnable[c % device.runnable.length] ?? device.isa);
       raw.setThreads(1 + (c % 3));
-      const given = placeCase(info, one, c % 2 === 0 ? 'integers' : 'random', false);
-      for (const mask of masksOf(one)) {
-        const isHalf = (i: number): boolean => ((mask >> i) & 1) !== 0;
-        const misaligned = c % 2 === 1;
-        const stored = given.map((p, i) => (p && isHalf(i) ? asHalf(p, misaligned) : p));
-        const widened = given.map((p, i) => (p && isHalf(i) ? roundedToHalf(p) : p));
-        const expected = words(info, one, widened, 0);
-        const run = [raw.run, submitCall, planCall][one.out.some((o) => o?.inout) ? c % 2 : c % 3] ?? raw.run;
-        const actual = words(info, one, stored, mask, run);
-        let present = 0;
-        stored.forEach((p, i) => {
-          if (!p) return;
-          const [now, then, wide] = [actual[present], expected[present], widened[i]];
-          present++;
-          assert.ok(now && then && wide);
-          const image = p.image.slice();
-          const values = then.slice(wide.offset, wide.offset + wide.bytes);
-          if (i >= one.in.length) image.set(isHalf(i) ? bytesOf(halfWords(values)) : values, p.offset);
-          const at = Buffer.compare(now, image) === 0 ? -1 : now.findIndex((byte, k) => byte !== image[k]);
-          assert.equal(at, -1, `'${one.name}', mask ${mask}, operand ${i}: another byte at ${at - p.offset}`);
-        });
-      }
+      sameAsWidened(raw, info, one, c);
     });
   });
 }
@@ -199,6 +107,7 @@ test('a mask is refused on integers, at odd bytes, of operands that are not ther
   ) => {
     const info = opInfo(name);
     withBuffers(
+      raw,
       sizes.map((bytes) => new Uint8Array(bytes + 8)),
       (handles) => {
         const triples = sizes.flatMap((bytes, i) => [handles[i] ?? 0, at, bytes]);
@@ -223,7 +132,7 @@ test('a mask is refused on integers, at odd bytes, of operands that are not ther
   refuses('E_SHAPE', 'cast', { from: 0, to: 0, count: 4, scale: 1 }, [6, 16], 1);
   // The output over the input is an item for an item only where both are stored alike.
   const info = opInfo('cast');
-  withBuffers([new Uint8Array(64)], ([handle = 0]) => {
+  withBuffers(raw, [new Uint8Array(64)], ([handle = 0]) => {
     const params = encodeParams(info, { count: 8, scale: 1 });
     const call = (half: number): void =>
       raw.run(
@@ -245,9 +154,9 @@ test('without memory to widen into an op fails with E_OOM, and the next one work
   const values = bytesOf(Uint16Array.of(0x3c00, 0x4000));
   raw.failScratch(1, 1);
   try {
-    assert.throws(() => castBits(values, 2, 1), { code: 'E_OOM', message: /cast: / });
+    assert.throws(() => castBits(raw, values, 2, 1), { code: 'E_OOM', message: /cast: / });
   } finally {
     raw.failScratch(0, 0);
   }
-  assert.deepEqual([...new Float32Array(castBits(values, 2, 1).slice().buffer)], [1, 2]);
+  assert.deepEqual([...new Float32Array(castBits(raw, values, 2, 1).slice().buffer)], [1, 2]);
 });

@@ -1,5 +1,5 @@
 // The addon itself, below the TypeScript layer: what the conformance and boundary tests call.
-import { type Addon, addon, type OpInfo } from '../../src/binding.js';
+import { type Addon, addon, type NativeDevice, type OpInfo } from '../../src/binding.js';
 
 export const raw: Addon = addon();
 
@@ -40,12 +40,6 @@ export const callBlock = {
 /** What `raw.run` is called with. */
 type Call = Parameters<typeof raw.run>;
 
-/** As `raw.run`, by way of the call block. */
-export function submitCall(...call: Call): void {
-  fillCallBlock(...call);
-  raw.submit();
-}
-
 /** Checks the call and does not run it. Handles are numbers in [1, 2^26) that tell buffers apart. */
 export function checkCall(...call: Call): void {
   fillCallBlock(...call);
@@ -58,18 +52,29 @@ function fillCallBlock(...[op, params, operands, nIn, nOut, half = 0]: Call): vo
   callBlock.operands.set(operands.subarray(0, 48));
 }
 
-/** As `raw.run`, by way of a plan of that one op, run twice: each operand is a slot of its own. */
-export function planCall(...[op, params, operands, nIn, nOut, half = 0]: Call): void {
-  const slots = operands.length / 3;
-  const triples = Array.from({ length: slots }, (_, i) =>
-    operands[3 * i] === 0 ? [-1, 0, 0] : [i, 0, operands[3 * i + 2] ?? 0],
-  );
-  const plan = raw.planCreate(slots, Uint32Array.of(op, nIn, nOut, half), Float64Array.from(triples.flat()));
-  try {
-    const padded = new Uint8Array(Math.ceil(params.length / 8) * 8);
-    padded.set(params);
-    for (let i = 0; i < 2; i++) raw.planRun(plan, operands, padded);
-  } finally {
-    raw.planFree(plan);
-  }
+/** The ways in which a device is asked for an op: `plan` as a plan of that one, run twice, each operand a slot of its own. */
+export function callsOn(device: NativeDevice): Readonly<Record<'run' | 'submit' | 'plan', NativeDevice['run']>> {
+  return {
+    run: device.run,
+    submit(...call) {
+      fillCallBlock(...call);
+      device.submit();
+    },
+    plan(op, params, operands, nIn, nOut, half = 0) {
+      const slots = operands.length / 3;
+      const triples = Array.from({ length: slots }, (_, i) =>
+        operands[3 * i] === 0 ? [-1, 0, 0] : [i, 0, operands[3 * i + 2] ?? 0],
+      );
+      const plan = device.planCreate(slots, Uint32Array.of(op, nIn, nOut, half), Float64Array.from(triples.flat()));
+      try {
+        const padded = new Uint8Array(Math.ceil(params.length / 8) * 8);
+        padded.set(params);
+        for (let i = 0; i < 2; i++) device.planRun(plan, operands, padded);
+      } finally {
+        device.planFree(plan);
+      }
+    },
+  };
 }
+
+export const { submit: submitCall, plan: planCall } = callsOn(raw);

@@ -202,8 +202,7 @@ void Device::launchAll(uint32_t op, const OpCall& call, uint32_t index) {
   try {
     mayFail(op);
     StreamLauncher launcher(*this);
-    Call with(call, traits_, launcher);
-    launchesOf(op)(with);
+    launchOp(op, call, traits_, launcher);
     if (isSet("ANNEAL_CUDA_BLOCKING")) {
       const Result result = driver_.cuStreamSynchronize(compute_);
       if (result != kSuccess) fail(name, describe(driver_, result), result);

@@ -43,9 +43,7 @@ class Launcher {
 
 class Call {
  public:
-  Call(const OpCall& op, const Traits& traits, Launcher& launcher) : op_(op), traits_(traits), launcher_(launcher) {
-    if (op.half != 0) raise(Code::device, "expected tensors stored as f32 on cuda, received f16");
-  }
+  Call(const OpCall& op, const Traits& traits, Launcher& launcher) : op_(op), traits_(traits), launcher_(launcher) {}
 
   const Traits& traits() const { return traits_; }
   template <class P> const P& as() const { return op_.as<P>(); }
@@ -85,7 +83,8 @@ template <class T> bool alignedBy16(const Span<T>& span) { return reinterpret_ca
 
 constexpr uint32_t ceilDiv(int64_t a, int64_t b) { return static_cast<uint32_t>((a + b - 1) / b); }
 
-using LaunchFn = void (*)(Call&);
-LaunchFn launchesOf(uint32_t op);
+// Launches an op: how every op is. Operands that are stored as f16 are widened into scratch memory before its own launches, and what it
+// wrote is rounded behind them (native/core/half.h), outputs widened, too: an op may read them, or leave parts as they are.
+void launchOp(uint32_t op, const OpCall& call, const Traits& traits, Launcher& launcher);
 
 }  // namespace anneal::cuda

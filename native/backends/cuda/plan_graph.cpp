@@ -74,8 +74,7 @@ void PlanGraph::prepare(const PlanRun& bound, const char*& op) {
     collector.nextOp();
     device_.mayFail(each.op);
     const OpCall call = bound.call(each, none);
-    Call with(call, device_.traits(), collector);
-    launchesOf(each.op)(with);
+    launchOp(each.op, call, device_.traits(), collector);
   }
   op = "plan";
   bool same = exec_ != nullptr && next_.size() == nodes_.size();
