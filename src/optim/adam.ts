@@ -1,11 +1,15 @@
 import { AnnealError } from '../errors.js';
 import { adam as launchAdam } from '../ops/adam/adam.js';
+import { isSchedule, type Rate, rateAt } from '../schedule/index.js';
 import { nonNegative } from './groups.js';
 import { checkFraction, checkOptions, type OptimizerOptions, type OptimizerSpec } from './spec.js';
 
 export interface AdamOptions extends OptimizerOptions {
-  /** Default [0.9, 0.999]. */
-  readonly betas?: readonly [number, number];
+  /**
+   * Numbers in [0, 1), or schedules of the step, such as `schedule.oneCycleMomentum`: the correction of step t is then
+   * 1 - beta(t)^t, as PyTorch's. Default [0.9, 0.999].
+   */
+  readonly betas?: readonly [Rate, Rate];
   /** Default 1e-8. */
   readonly eps?: number;
   /** Divide by the largest second moment so far. Default false. */
@@ -36,8 +40,8 @@ function makeAdam(kind: string, options: AdamOptions, decoupled: boolean): Optim
   checkOptions(kind, options);
   const betas = options.betas ?? [0.9, 0.999];
   if (betas.length !== 2) throw new AnnealError('E_ARGUMENT', `${kind}: expected two betas, received ${String(betas)}`);
-  const beta1 = checkFraction(kind, 'betas[0]', betas[0]);
-  const beta2 = checkFraction(kind, 'betas[1]', betas[1]);
+  const [beta1Rate, beta2Rate] = betas;
+  for (const [i, beta] of betas.entries()) if (!isSchedule(beta)) checkFraction(kind, `betas[${i}]`, beta);
   const eps = nonNegative(kind, 'eps', options.eps ?? 1e-8);
   return {
     kind,
@@ -48,7 +52,9 @@ function makeAdam(kind: string, options: AdamOptions, decoupled: boolean): Optim
         if (m === undefined || v === undefined)
           throw new AnnealError('E_INTERNAL', `${kind}: expected two state buffers`);
         const given = () => {
-          const { t: _, count, ...rest } = values();
+          const { t, count, ...rest } = values();
+          const beta1 = rateAt(beta1Rate, t);
+          const beta2 = rateAt(beta2Rate, t);
           return {
             ...rest,
             decoupled,

@@ -7,15 +7,12 @@ import { effect } from '../tensor/recorder.js';
 import { keep } from '../tensor/scope.js';
 import { formatShape } from '../tensor/shape.js';
 import { empty, type Tensor } from '../tensor/tensor.js';
-import type { Treatment } from './groups.js';
+import { ROW } from './segment_table.js';
 
 type Parameter = Tensor<'f32'>;
 
 /** Elements: segments begin at multiples of 16 floats, a cache line, from the start of the buffer. */
 const ALIGNMENT = 16;
-/** Words of a row of the segment table: kernels/common/segments.h. */
-const ROW = 8;
-const FROZEN = 1;
 /** Segment bounds are i32. */
 const LARGEST = 2 ** 31 - 1;
 
@@ -134,22 +131,6 @@ export class ParameterArena {
   /** A segment's part of a parallel buffer, in its parameter's shape. The caller's to dispose. */
   view(buffer: Parameter, { parameter, begin }: Segment): Parameter {
     return keep(buffer.view(parameter.shape, begin));
-  }
-
-  /** Writes the segment table; segment i stands still where `skip(i)`. */
-  writeTable(treatments: readonly Treatment[], skip: (index: number) => boolean): void {
-    const words = new Int32Array(this.segments.length * ROW);
-    const floats = new Float32Array(words.buffer);
-    this.segments.forEach(({ begin, end }, i) => {
-      const { lrScale = 1, weightDecay = 0 } = treatments[i] ?? {};
-      const at = i * ROW;
-      words[at] = begin;
-      words[at + 1] = end;
-      floats[at + 2] = lrScale;
-      floats[at + 3] = weightDecay;
-      words[at + 4] = skip(i) ? FROZEN : 0;
-    });
-    this.table.write(words);
   }
 
   /** Lets go of the arena. Parameters keep their values and the memory they lie in; gradients are gone. */

@@ -1,6 +1,7 @@
 // Parameter groups: which parameters learn faster, decay, or stand still. They are columns of the segment table, so any
 // number of groups is still one launch.
 import { AnnealError } from '../errors.js';
+import { isSchedule, type Rate } from '../schedule/index.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /** By pattern, by exact names, or by a function of name and parameter. */
@@ -8,18 +9,20 @@ export type Match = RegExp | readonly string[] | ((name: string, parameter: Tens
 
 export interface ParameterGroup {
   readonly match: Match;
-  /** The group's rate is lr * lrScale. Default 1. */
-  readonly lrScale?: number;
+  /** The group's rate is lr * lrScale: a number, or a schedule of the step. Default 1. */
+  readonly lrScale?: Rate;
   /** Default: the optimizer's weightDecay, but none for parameters of rank 0 and 1 (biases, norms). */
-  readonly weightDecay?: number;
+  readonly weightDecay?: Rate;
   /** Not updated at all. Default false. */
   readonly frozen?: boolean;
 }
 
 /** How one parameter is treated. */
 export interface Treatment {
-  lrScale: number;
-  weightDecay: number;
+  readonly lrScale: Rate;
+  readonly weightDecay: Rate;
+  /** On lrScale: what scaleRate has made of it. */
+  factor: number;
   frozen: boolean;
 }
 
@@ -39,6 +42,11 @@ export function nonNegative(op: string, name: string, value: unknown): number {
   return value;
 }
 
+/** @throws E_ARGUMENT unless it is a schedule or a number of at least 0 */
+export function checkRate(kind: string, name: string, rate: unknown): Rate {
+  return isSchedule(rate) ? rate : nonNegative(kind, name, rate);
+}
+
 /**
  * The treatment of each parameter, by name: that of the first group that matches it, or the default.
  * @throws E_ARGUMENT on a bad value or a group that matches nothing
@@ -46,12 +54,12 @@ export function nonNegative(op: string, name: string, value: unknown): number {
 export function treatments(
   op: string,
   parameters: ReadonlyMap<string, Tensor<'f32'>>,
-  weightDecay: number,
+  weightDecay: Rate,
   groups: readonly ParameterGroup[],
 ): Map<string, Treatment> {
   groups.forEach((group, i) => {
-    if (group.lrScale !== undefined) nonNegative(op, `lrScale of group ${i}`, group.lrScale);
-    if (group.weightDecay !== undefined) nonNegative(op, `weightDecay of group ${i}`, group.weightDecay);
+    if (group.lrScale !== undefined) checkRate(op, `lrScale of group ${i}`, group.lrScale);
+    if (group.weightDecay !== undefined) checkRate(op, `weightDecay of group ${i}`, group.weightDecay);
     if (![...parameters].some(([name, parameter]) => matches(group.match, name, parameter))) {
       throw new AnnealError(
         'E_ARGUMENT',
@@ -65,6 +73,7 @@ export function treatments(
     result.set(name, {
       lrScale: group?.lrScale ?? 1,
       weightDecay: group?.weightDecay ?? (parameter.rank > 1 ? weightDecay : 0),
+      factor: 1,
       frozen: group?.frozen ?? false,
     });
   }

@@ -1,6 +1,7 @@
 /** Optimizers over one flat arena of parameters. */
 export { type AdamOptions, adam, adamw } from './adam.js';
 export { ParameterArena, type Segment } from './arena.js';
+export type { AveragingState, EmaOptions, SwaOptions } from './averaging.js';
 export type { Match, ParameterGroup } from './groups.js';
 export { create, Optimizer, type StepOptions } from './optimizer.js';
 export { type RmspropOptions, rmsprop } from './rmsprop.js';

@@ -2,23 +2,25 @@
 import { span } from '../backend/tracing.js';
 import { AnnealError } from '../errors.js';
 import type { JsonValue } from '../io/json.js';
-import { fill } from '../ops/creation.js';
-import { sumSquaresInto } from '../ops/reduce/reduce.js';
 import { copyInto } from '../ops/strided_copy/strided_copy.js';
 import type { Num } from '../scalar.js';
 import { rateAt, type ScheduleJson } from '../schedule/index.js';
-import { effect, guard, type Recorder, recording } from '../tensor/recorder.js';
+import { effect } from '../tensor/recorder.js';
 import { empty, type Tensor } from '../tensor/tensor.js';
 import { ParameterArena } from './arena.js';
-import { type Match, matches, type Treatment, treatments } from './groups.js';
+import { Averaging } from './averaging.js';
+import { Gradients } from './gradients.js';
+import { type Match, matches, nonNegative, type Treatment, treatments } from './groups.js';
+import { normsOf } from './norms.js';
 import { plain } from './plain.js';
+import { SegmentTable } from './segment_table.js';
 import type { OptimizerOptions, OptimizerSpec, StepValues } from './spec.js';
 import { decodeState, encodeState, type OptimizerState, type StateBuffers } from './state.js';
 
 export type { OptimizerSpec } from './spec.js';
 
 export interface StepOptions {
-  /** In place of the optimizer's learning rate, for this step. */
+  /** In place of the optimizer's learning rate, `lrFactor` included, for this step. */
   readonly lr?: Num;
   /** Multiplies every gradient first: the reciprocal of a loss scale, or of the number of accumulated batches. Default 1. */
   readonly gradScale?: Num;
@@ -27,27 +29,19 @@ export interface StepOptions {
 export class Optimizer {
   readonly spec: OptimizerSpec;
   readonly arena: ParameterArena;
-  readonly #treatments: Treatment[];
+  readonly #table: SegmentTable;
+  readonly #gradients: Gradients;
+  readonly #averaging: Averaging | null;
   readonly #state: readonly Tensor<'f32'>[];
   readonly #ema: Tensor<'f32'> | null;
   readonly #stats: Tensor<'f32'>;
   /** Per segment, in the parameter's shape: where weights and their average lie. */
   readonly #weightViews: readonly Tensor<'f32'>[];
   readonly #emaViews: readonly Tensor<'f32'>[];
-  /** Segments that stood still when the table was last written; null: it was not. */
-  #skipped: readonly boolean[] | null = null;
-  /** The squared norm of the gradients of the last clipped step. */
-  readonly #normSquared: Tensor<'f32'>;
-  /** What that step multiplied them by; null when none was clipped. */
-  #normScale: number | null = null;
-  /** A norm the next step clips to; 0 for none. */
-  readonly #clip = { to: 0 };
-  /** The skipped segments of a step that is being captured, and by whom. */
-  #captured: { readonly by: Recorder; readonly skipped: readonly boolean[] } | null = null;
+  #lrFactor = 1;
   #count = 0;
-  /** Counts changes of what is frozen: a captured step holds for one. */
-  #treated = 0;
-  #usingEma = false;
+  /** Ends the exchange of weights for their average; null: there is none. */
+  #swapped: Disposable | null = null;
   #disposed = false;
 
   /** @throws E_ARGUMENT when a parameter belongs to another optimizer or a group matches nothing */
@@ -57,14 +51,18 @@ export class Optimizer {
     const byName = treatments(kind, named, options.weightDecay ?? 0, options.groups ?? []);
     this.spec = spec;
     this.arena = new ParameterArena(named);
-    this.#treatments = this.arena.segments.map(
-      ({ name }) => byName.get(name) ?? { lrScale: 1, weightDecay: 0, frozen: false },
+    const still: Treatment = { lrScale: 1, weightDecay: 0, factor: 1, frozen: false };
+    this.#table = new SegmentTable(
+      this.arena,
+      this.arena.segments.map(({ name }) => byName.get(name) ?? still),
     );
+    const averaging = options.ema ?? options.swa;
+    this.#averaging = averaging === undefined ? null : new Averaging(averaging);
     try {
       this.#state = rule.state.map(() => this.arena.allocate());
-      this.#ema = options.ema === undefined ? null : this.arena.allocate();
+      this.#ema = averaging === undefined ? null : this.arena.allocate();
       this.#stats = this.arena.own(empty([this.arena.segments.length, 2], 'f32', this.arena.params.device));
-      this.#normSquared = this.arena.own(empty([], 'f32', this.arena.params.device));
+      this.#gradients = new Gradients(this.arena, this.#table);
     } catch (error) {
       this.arena.dispose();
       throw error;
@@ -73,8 +71,8 @@ export class Optimizer {
     const ema = this.#ema;
     this.#emaViews = ema === null ? [] : this.arena.segments.map((segment) => this.arena.view(ema, segment));
     this.resetEma();
-    this.#treatments.forEach(({ frozen }, i) => {
-      if (frozen) this.arena.detach(i);
+    this.arena.segments.forEach((_, i) => {
+      if (this.#table.isFrozen(i)) this.arena.detach(i);
     });
   }
 
@@ -83,9 +81,36 @@ export class Optimizer {
     return this.#count;
   }
 
-  /** The learning rate at step t; by default that of the next step. */
+  /** The learning rate at step t, `lrFactor` included; by default that of the next step. */
   lr(t: number = this.#count): number {
-    return rateAt(this.spec.options.lr, t);
+    return rateAt(this.spec.options.lr, t) * this.#lrFactor;
+  }
+
+  /**
+   * Multiplies the learning rate from the next step on, of all groups: what a callback lowers when a metric no longer improves.
+   * 1 unless set. Captured steps follow. @throws E_ARGUMENT unless it is a number of at least 0
+   */
+  get lrFactor(): number {
+    return this.#lrFactor;
+  }
+
+  set lrFactor(factor: number) {
+    this.#lrFactor = nonNegative('lrFactor', 'the factor', factor);
+  }
+
+  /**
+   * Multiplies the rates of the parameters that match from the next step on, each time anew: for a callback that tames single
+   * layers. Captured steps follow. @throws E_ARGUMENT when none matches, or unless the factor is a number of at least 0
+   */
+  scaleRate(match: Match, factor: number): void {
+    this.#checkLive('scaleRate');
+    nonNegative('scaleRate', 'factor', factor);
+    for (const i of this.#matching('scaleRate', match)) this.#table.scaleRate(i, factor);
+  }
+
+  /** The product of all factors of `scaleRate`, by parameter name; parameters without any are left out. */
+  get rateFactors(): Readonly<Record<string, number>> {
+    return this.#table.rateFactors;
   }
 
   /** The learning rate's schedule, for `schedule.fromJSON`; null if the rate is a number. */
@@ -94,15 +119,22 @@ export class Optimizer {
     return typeof lr === 'number' ? null : lr.toJSON();
   }
 
-  /** Kind, updates done and options, as JSON, for logs and checkpoints. */
+  /** Kind, updates done, factors on rates and options, as JSON, for logs and checkpoints. */
   describe(): JsonValue {
-    return { kind: this.spec.kind, step: this.#count, options: plain(this.spec.options) };
+    const { kind, options } = this.spec;
+    return {
+      kind,
+      step: this.#count,
+      lrFactor: this.#lrFactor,
+      rateFactors: this.rateFactors,
+      options: plain(options),
+    };
   }
 
   /**
    * Updates every parameter that has a gradient, in one launch: those without one and frozen ones stay as they are,
    * moments and EMA included. Schedules are asked for step t, by default the number of updates done. Adam's bias
-   * correction counts updates of the optimizer, not of the parameter. @throws E_ARGUMENT inside `withEma`
+   * correction counts updates of the optimizer, not of the parameter. @throws E_ARGUMENT while averaged weights are swapped in
    */
   step(t?: Num, options: StepOptions = {}): void {
     this.#checkUsable('step');
@@ -110,23 +142,17 @@ export class Optimizer {
   }
 
   #update(t: Num | undefined, { lr, gradScale = 1 }: StepOptions): void {
-    const { options, rule } = this.spec;
-    const clip = this.#clip;
-    this.#gather();
-    guard(() => clip.to, clip);
-    if (options.clipNorm !== undefined && clip.to === 0) this.clipGradNorm(options.clipNorm);
-    const clipNorm = clip.to;
-    effect(clip, () => {
-      clip.to = 0;
-      if (clipNorm > 0) this.#normScale = Number(gradScale);
-    });
+    const { rule } = this.spec;
+    const stepOf = (): number => Number(t ?? this.#count);
+    this.#gradients.gather(stepOf);
+    const { clipNorm, normSquared } = this.#gradients.clip(this.spec.options, gradScale);
     const values = (): StepValues => {
-      const at = Number(t ?? this.#count);
+      const at = stepOf();
       return {
         t: at,
         count: this.#count,
         lr: lr === undefined ? this.lr(at) : Number(lr),
-        emaRate: options.ema === undefined ? 0 : 1 - rateAt(options.ema.decay, at),
+        emaRate: this.#averaging?.rate(at) ?? 0,
         gradScale: Number(gradScale),
         clipNorm,
       };
@@ -136,7 +162,7 @@ export class Optimizer {
       {
         grads: this.arena.grads,
         segments: this.arena.table,
-        normSquared: clipNorm > 0 ? this.#normSquared : null,
+        normSquared,
         params: this.arena.params,
         ema: this.#ema,
         stats: this.#stats,
@@ -146,40 +172,8 @@ export class Optimizer {
     this.arena.params.storage.version++;
     if (this.#ema) this.#ema.storage.version++;
     effect(this, () => {
+      this.#averaging?.advance(stepOf());
       this.#count++;
-    });
-  }
-
-  /** Makes the gradient arena hold exactly this step's gradients, and the table say which segments have none. */
-  #gather(): void {
-    guard(() => this.#treated);
-    const skipped = this.arena.segments.map(({ parameter }, i) => {
-      const frozen = this.#treatments[i]?.frozen ?? false;
-      const slot = this.arena.slot(i);
-      guard(() => parameter.grad, parameter);
-      const { grad } = parameter;
-      if (frozen || grad === null) {
-        guard(() => this.#skipped?.[i] === false, this);
-        // It holds that of an earlier step.
-        if (this.#skipped?.[i] === false) fill(slot, 0);
-        return true;
-      }
-      if (grad !== slot) copyInto(slot, grad);
-      return false;
-    });
-    const differs = (before: readonly boolean[] | null): boolean =>
-      before === null || skipped.some((skip, i) => skip !== before[i]);
-    const { by } = recording;
-    if (by !== null) {
-      // A replay writes the table once, before its ops.
-      if (this.#captured?.by === by && differs(this.#captured.skipped))
-        by.refuse('updates the same parameters in each step', 'one whose steps with one optimizer differ in them');
-      this.#captured = { by, skipped };
-    }
-    effect(this, () => {
-      if (!differs(this.#skipped)) return;
-      this.arena.writeTable(this.#treatments, (i) => skipped[i] ?? false);
-      this.#skipped = skipped;
     });
   }
 
@@ -196,22 +190,44 @@ export class Optimizer {
    */
   clipGradNorm(maxNorm: number): void {
     this.#checkUsable('clipGradNorm');
-    if (!(maxNorm > 0))
-      throw new AnnealError('E_ARGUMENT', `clipGradNorm: expected a positive norm, received ${maxNorm}`);
-    this.#gather();
-    sumSquaresInto(this.#normSquared, this.arena.grads);
-    effect(this.#clip, () => {
-      this.#normScale = 1;
-      this.#clip.to = maxNorm;
-    });
+    this.#gradients.clipNext('clipGradNorm', 'norm', maxNorm);
   }
 
-  /** The global norm of the gradients of the last clipped step, after gradScale and before clipping; NaN if there is none. */
+  /**
+   * Makes the next `step` clip each gradient, after gradScale, to [-value, value], as torch.nn.utils.clip_grad_value_, in place;
+   * where it clips to a norm, too, that is the norm of what this has left. @throws E_ARGUMENT unless value is positive
+   */
+  clipGradValue(value: number): void {
+    this.#checkUsable('clipGradValue');
+    this.#gradients.clipNext('clipGradValue', 'value', value);
+  }
+
+  /**
+   * The global norm of the gradients of the last step, after gradScale and clipping by value, before clipping to a norm; NaN
+   * before the first step. Known where the step clipped to a norm; otherwise it is computed now, so ask before the next backward.
+   */
   async gradNorm(): Promise<number> {
     this.#checkLive('gradNorm');
-    const scale = this.#normScale;
-    if (scale === null) return Number.NaN;
-    return Math.abs(scale) * Math.sqrt(await this.#normSquared.item());
+    return this.#gradients.norm();
+  }
+
+  /**
+   * The same by parameter name, 0 for one that stood still; empty before the first step. It is computed when asked for, so ask
+   * before the next backward.
+   */
+  async gradNorms(): Promise<Record<string, number>> {
+    this.#checkLive('gradNorms');
+    return this.#byName(await this.#gradients.norms());
+  }
+
+  /** The norm of each parameter as it is now, by name: of the weights themselves, also while their average is swapped in. */
+  async weightNorms(): Promise<Record<string, number>> {
+    this.#checkLive('weightNorms');
+    return this.#byName(await normsOf(this.#weightViews));
+  }
+
+  #byName(values: readonly number[]): Record<string, number> {
+    return Object.fromEntries(values.map((value, i) => [this.arena.segments[i]?.name ?? '', value]));
   }
 
   /**
@@ -220,34 +236,36 @@ export class Optimizer {
    */
   async updateRatios(): Promise<Record<string, number>> {
     this.#checkLive('updateRatios');
-    const ratios: Record<string, number> = {};
-    if (this.#count === 0) return ratios;
-    const skipped = this.#skipped;
+    if (this.#count === 0) return {};
+    const skipped = this.arena.segments.map((_, i) => this.#gradients.skipped(i));
     const sums = await this.#stats.data();
-    this.arena.segments.forEach(({ name }, i) => {
-      const update = sums[2 * i] ?? 0;
-      ratios[name] = skipped?.[i] || update === 0 ? 0 : Math.sqrt(update / (sums[2 * i + 1] ?? 0));
-    });
-    return ratios;
+    return this.#byName(
+      skipped.map((skip, i) => {
+        const update = sums[2 * i] ?? 0;
+        return skip || update === 0 ? 0 : Math.sqrt(update / (sums[2 * i + 1] ?? 0));
+      }),
+    );
   }
 
   /** Freezes or unfreezes parameters from the next step on. @throws E_ARGUMENT when none matches */
   setFrozen(match: Match, frozen: boolean): void {
     this.#checkLive('setFrozen');
-    let found = false;
-    this.arena.segments.forEach(({ name, parameter }, i) => {
-      const treatment = this.#treatments[i];
-      if (!treatment || !matches(match, name, parameter)) return;
-      found = true;
-      treatment.frozen = frozen;
-      this.#treated++;
+    for (const i of this.#matching('setFrozen', match)) {
+      this.#table.freeze(i, frozen);
       if (frozen) this.arena.detach(i);
-      else if (parameter.gradSlot === null) this.arena.attach(i);
-    });
-    if (!found)
-      throw new AnnealError('E_ARGUMENT', `setFrozen: expected ${String(match)} to match a parameter, matched none`);
+      else if (this.arena.segments[i]?.parameter.gradSlot === null) this.arena.attach(i);
+    }
   }
 
+  /** Segments by a pattern. @throws E_ARGUMENT when there is none */
+  #matching(op: string, match: Match): number[] {
+    const found = this.arena.segments.flatMap(({ name, parameter }, i) => (matches(match, name, parameter) ? [i] : []));
+    if (found.length === 0)
+      throw new AnnealError('E_ARGUMENT', `${op}: expected ${String(match)} to match a parameter, matched none`);
+    return found;
+  }
+
+  /** Whether it keeps an average of the weights, exponential or equal. */
   get hasEma(): boolean {
     return this.#ema !== null;
   }
@@ -264,14 +282,41 @@ export class Optimizer {
   }
 
   /**
+   * Puts the averaged weights in place of the parameters, without copying, until the result is disposed or `swapOut` is called;
+   * `step` is refused until then. `{ using _ = optimizer.swapIn(); ... }`. @throws E_ARGUMENT without an average, or when nested
+   */
+  swapIn(): Disposable {
+    return this.#swapIn('swapIn');
+  }
+
+  #swapIn(op: string): Disposable {
+    this.#checkEma(op);
+    this.#checkUsable(op);
+    this.#swap(this.#emaViews);
+    // Disposed after a swapOut by hand it must not end a later exchange.
+    const swapped: Disposable = {
+      [Symbol.dispose]: () => {
+        if (this.#swapped === swapped) this.swapOut();
+      },
+    };
+    this.#swapped = swapped;
+    return swapped;
+  }
+
+  /** Puts the weights themselves back; does nothing where they are in place. */
+  swapOut(): void {
+    if (this.#swapped === null) return;
+    this.#swapped = null;
+    this.#swap(this.#weightViews);
+  }
+
+  /**
    * Runs `fn` with the averaged weights in place of the parameters; nothing is copied. If `fn` returns a promise they
-   * are swapped back when it settles, and `step` is refused until then. @throws E_ARGUMENT without EMA, or when nested
+   * are swapped back when it settles, and `step` is refused until then. @throws E_ARGUMENT without an average, or when nested
    */
   withEma<T>(fn: () => T): T {
-    this.#checkEma('withEma');
-    this.#checkUsable('withEma');
-    this.#swap(this.#emaViews, true);
-    const back = (): void => this.#swap(this.#weightViews, false);
+    const swapped = this.#swapIn('withEma');
+    const back = (): void => swapped[Symbol.dispose]();
     let result: T;
     try {
       result = fn();
@@ -287,8 +332,7 @@ export class Optimizer {
     return result;
   }
 
-  #swap(views: readonly Tensor<'f32'>[], usingEma: boolean): void {
-    this.#usingEma = usingEma;
+  #swap(views: readonly Tensor<'f32'>[]): void {
     if (this.#disposed) return;
     this.arena.segments.forEach(({ parameter }, i) => {
       const view = views[i];
@@ -296,9 +340,11 @@ export class Optimizer {
     });
   }
 
-  /** Begins the average anew at the weights as they are, for example after loading some. Does nothing without EMA. */
+  /** Begins the average anew at the weights as they are, for example after loading some. Does nothing without one. */
   resetEma(): void {
     if (this.#ema && this.arena.size > 0) copyInto(this.#ema, this.arena.params);
+    const averaging = this.#averaging;
+    if (averaging) effect(this, () => averaging.reset());
   }
 
   /**
@@ -307,7 +353,15 @@ export class Optimizer {
    */
   async stateDict(): Promise<OptimizerState> {
     this.#checkLive('stateDict');
-    return encodeState(this.spec.kind, this.#count, this.arena.segments, this.#buffers());
+    const averaging = this.#averaging?.state;
+    const rest = {
+      kind: this.spec.kind,
+      step: this.#count,
+      lrFactor: this.#lrFactor,
+      rateFactors: this.rateFactors,
+      ...(averaging && { averaging }),
+    };
+    return { ...rest, tensors: await encodeState(this.arena.segments, this.#buffers()) };
   }
 
   /** Puts a state back. @throws E_ARGUMENT when it is of another optimizer or of other parameters; E_SHAPE */
@@ -315,6 +369,10 @@ export class Optimizer {
     this.#checkUsable('loadStateDict');
     decodeState(state, this.spec.kind, this.arena, this.#buffers());
     this.#count = state.step;
+    this.#lrFactor = state.lrFactor ?? 1;
+    const { weight = 0, count = 0 } = state.averaging ?? {};
+    if (this.#averaging) this.#averaging.state = { weight, count };
+    this.#table.rateFactors = state.rateFactors ?? {};
   }
 
   #buffers(): StateBuffers {
@@ -331,23 +389,20 @@ export class Optimizer {
 
   #checkUsable(op: string): void {
     this.#checkLive(op);
-    if (this.#usingEma)
-      throw new AnnealError(
-        'E_ARGUMENT',
-        `${op}: expected the parameters themselves, but withEma has swapped in their average`,
-      );
+    if (this.#swapped !== null)
+      throw new AnnealError('E_ARGUMENT', `${op}: expected the parameters themselves, but their average is swapped in`);
   }
 
   #checkEma(op: string): void {
     this.#checkLive(op);
     if (this.#ema === null)
-      throw new AnnealError('E_ARGUMENT', `${op}: expected an optimizer with ema: { decay }, received one without`);
+      throw new AnnealError('E_ARGUMENT', `${op}: expected an optimizer with ema or swa, received one without`);
   }
 
   /** Lets go of the state. The parameters stay usable and keep their values. Calling it again does nothing. */
   dispose(): void {
     if (this.#disposed) return;
-    if (this.#usingEma) this.#swap(this.#weightViews, false);
+    this.swapOut();
     this.#disposed = true;
     for (const tensor of [...this.#weightViews, ...this.#emaViews]) tensor.dispose();
     this.arena.dispose();

@@ -1,8 +1,8 @@
 import { AnnealError } from '../errors.js';
 import { rmsprop as launchRmsprop } from '../ops/rmsprop/rmsprop.js';
 import { type Rate, rateAt } from '../schedule/index.js';
-import { nonNegative } from './groups.js';
-import { checkFraction, checkOptions, checkRate, type OptimizerOptions, type OptimizerSpec } from './spec.js';
+import { checkRate, nonNegative } from './groups.js';
+import { checkFraction, checkOptions, type OptimizerOptions, type OptimizerSpec } from './spec.js';
 
 export interface RmspropOptions extends OptimizerOptions {
   /** Smoothing of the squared gradient. Default 0.99. */

@@ -1,7 +1,8 @@
 import { AnnealError } from '../errors.js';
 import { sgdMomentumEma } from '../ops/sgd_momentum_ema/sgd_momentum_ema.js';
 import { type Rate, rateAt } from '../schedule/index.js';
-import { checkFraction, checkOptions, checkRate, type OptimizerOptions, type OptimizerSpec } from './spec.js';
+import { checkRate } from './groups.js';
+import { checkFraction, checkOptions, type OptimizerOptions, type OptimizerSpec } from './spec.js';
 
 export interface SgdOptions extends OptimizerOptions {
   /** A number, or a schedule of the step. Default 0: no momentum buffer. */

@@ -1,18 +1,23 @@
 // What an optimizer is made from: plain options and an update rule.
 import { AnnealError } from '../errors.js';
 import type { ArenaOperands } from '../ops/sgd_momentum_ema/sgd_momentum_ema.js';
-import { isSchedule, type Rate } from '../schedule/index.js';
+import type { Rate } from '../schedule/index.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { nonNegative, type ParameterGroup } from './groups.js';
+import { checkAveraging, type EmaOptions, type SwaOptions } from './averaging.js';
+import { checkRate, type ParameterGroup } from './groups.js';
 
 /** Options of every optimizer. */
 export interface OptimizerOptions {
   /** The learning rate: a number, or a schedule of the step. */
   readonly lr: Rate;
-  /** Of parameters of rank 2 or more; groups say otherwise. Default 0. */
-  readonly weightDecay?: number;
-  /** Keeps ema += (1 - decay) * (p - ema), begun at the first weights. */
-  readonly ema?: { readonly decay: Rate };
+  /** Of parameters of rank 2 or more; groups say otherwise. A number, or a schedule of the step. Default 0. */
+  readonly weightDecay?: Rate;
+  /** Keeps an exponential moving average: ema += (1 - decay) * (p - ema), begun at the first weights. */
+  readonly ema?: EmaOptions;
+  /** Keeps an equal average of snapshots instead (stochastic weight averaging). */
+  readonly swa?: SwaOptions;
+  /** Clips each gradient, scaled by gradScale, to [-clipValue, clipValue], before clipNorm if both are given. Default: no clipping. */
+  readonly clipValue?: number;
   /** Scales gradients down to this global norm when theirs is larger. Default: no clipping. */
   readonly clipNorm?: number;
   /** The first group that matches a parameter applies to it. */
@@ -49,11 +54,6 @@ export interface OptimizerSpec<O extends OptimizerOptions = OptimizerOptions> {
   readonly rule: UpdateRule;
 }
 
-/** @throws E_ARGUMENT unless it is a schedule or a number of at least 0 */
-export function checkRate(kind: string, name: string, rate: unknown): Rate {
-  return isSchedule(rate) ? rate : nonNegative(kind, name, rate);
-}
-
 /** @throws E_ARGUMENT unless lo <= value < hi */
 export function checkFraction(kind: string, name: string, value: number, lo = 0, hi = 1): number {
   if (!(value >= lo && value < hi)) {
@@ -65,12 +65,11 @@ export function checkFraction(kind: string, name: string, value: number, lo = 0,
 /** @throws E_ARGUMENT when an option every optimizer has is out of range */
 export function checkOptions(kind: string, options: OptimizerOptions): void {
   checkRate(kind, 'lr', options.lr);
-  if (options.weightDecay !== undefined) nonNegative(kind, 'weightDecay', options.weightDecay);
-  if (options.ema !== undefined) {
-    const { decay } = options.ema;
-    if (!isSchedule(decay)) checkFraction(kind, 'ema.decay', decay, 0, 1 + Number.EPSILON);
-  }
-  if (options.clipNorm !== undefined && !(options.clipNorm > 0)) {
-    throw new AnnealError('E_ARGUMENT', `${kind}: expected clipNorm to be positive, received ${options.clipNorm}`);
+  if (options.weightDecay !== undefined) checkRate(kind, 'weightDecay', options.weightDecay);
+  checkAveraging(kind, options.ema, options.swa);
+  for (const name of ['clipNorm', 'clipValue'] as const) {
+    const bound = options[name];
+    if (bound !== undefined && !(bound > 0))
+      throw new AnnealError('E_ARGUMENT', `${kind}: expected ${name} to be positive, received ${bound}`);
   }
 }

@@ -10,12 +10,16 @@ import { batchOf, type StepInputs, sameBits, stateOf, type Trainable } from './t
 
 export * from './trainable.js';
 
-/** Runs the step as it is and captured side by side on the same batches; everything must have the same bits. */
+/**
+ * Runs the step as it is and captured side by side on the same batches, `before` each step on both; everything must have the same
+ * bits.
+ */
 export async function compareRuns(
   make: () => Trainable,
   batches: readonly { readonly size: number; readonly seed: number }[],
   shape: readonly number[],
   classes: number,
+  before: (trainable: Trainable, t: number) => void = () => undefined,
 ) {
   using eager = make();
   using replayed = make();
@@ -23,6 +27,8 @@ export async function compareRuns(
   let t = 0;
   for (const { size, seed } of batches) {
     using batch = batchOf(size, shape, classes, seed);
+    before(eager, t);
+    before(replayed, t);
     const expected = scope(() => eager.step(batch, t));
     const actual = step(batch, { t });
     for (const name of ['loss', 'accuracy'] as const) {

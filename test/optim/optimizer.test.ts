@@ -174,7 +174,7 @@ test('withEma swaps weights without copying, and back, also when it fails or is 
     await Promise.resolve();
     return values(all);
   });
-  refuses(() => optimizer.step(), 'E_ARGUMENT', /withEma has swapped/);
+  refuses(() => optimizer.step(), 'E_ARGUMENT', /their average is swapped in/);
   refuses(() => optimizer.withEma(() => 0), 'E_ARGUMENT', /withEma/);
   assert.deepEqual(await pending, average);
   assert.deepEqual(values(all), raw);
@@ -314,6 +314,8 @@ test('describe gives options as JSON', () => {
   assert.deepEqual(optimizer.describe(), {
     kind: 'sgd',
     step: 0,
+    lrFactor: 1,
+    rateFactors: {},
     options: {
       lr: { kind: 'linear', params: { from: 1, end: 0, steps: 4 } },
       momentum: 0.5,
@@ -340,6 +342,6 @@ test('bad options are refused by name', () => {
     /group 0 \(\/nope\/\) to match/,
   );
   using optimizer = create(sgd({ lr: 1 }), all);
-  refuses(() => optimizer.emaParameters(), 'E_ARGUMENT', /expected an optimizer with ema/);
+  refuses(() => optimizer.emaParameters(), 'E_ARGUMENT', /expected an optimizer with ema or swa/);
   refuses(() => optimizer.clipGradNorm(-1), 'E_ARGUMENT', /expected a positive norm/);
 });

@@ -13,6 +13,7 @@ import {
   sgd,
 } from '../../src/optim/index.js';
 import type { OptimizerSpec } from '../../src/optim/spec.js';
+import { fromJSON } from '../../src/schedule/index.js';
 import { sizeOf } from '../../src/tensor/shape.js';
 import { type Tensor, tensor } from '../../src/tensor/tensor.js';
 import { formula } from '../support/formula.js';
@@ -26,8 +27,11 @@ interface Trajectory {
   readonly steps: Readonly<Record<string, { readonly params: Values; readonly ema?: Values }>>;
 }
 
+/** Schedules are told as JSON. */
 const trajectories = JSON.parse(
   readFileSync(new URL('../fixtures/optimizers/trajectories.json', import.meta.url), 'utf8'),
+  (_key, value: unknown) =>
+    typeof value === 'object' && value !== null && 'kind' in value && 'params' in value ? fromJSON(value) : value,
 ) as Trajectory[];
 
 const shapes: readonly (readonly [string, readonly number[]])[] = [

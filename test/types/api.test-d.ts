@@ -221,6 +221,30 @@ export async function datasets(set: data.Dataset): Promise<void> {
   set.map(({ x }) => ({ x }));
 }
 
+export async function optimizers(optimizer: optim.Optimizer): Promise<void> {
+  const falling = schedule.linear({ from: 0.1, steps: 10 });
+  optim.adamw({
+    lr: falling,
+    betas: [schedule.oneCycleMomentum({ steps: 100 }), 0.99],
+    weightDecay: falling,
+    groups: [{ match: /bias/, lrScale: falling, weightDecay: 0 }],
+    clipValue: 1,
+    swa: { startStep: 10, every: 5 },
+  });
+  optim.sgd({ lr: 0.1, ema: { decay: falling, biasCorrection: true, startStep: 3 } });
+  // @ts-expect-error: a decay is needed
+  optim.sgd({ lr: 0.1, ema: { biasCorrection: true } });
+  using swapped = optimizer.swapIn();
+  is<typeof swapped, Disposable>();
+  optimizer.lrFactor = 0.5;
+  optimizer.scaleRate(/bias/, 0.5);
+  is<typeof optimizer.rateFactors, Readonly<Record<string, number>>>();
+  is<Awaited<ReturnType<typeof optimizer.gradNorms>>, Record<string, number>>();
+  is<Awaited<ReturnType<typeof optimizer.weightNorms>>, Record<string, number>>();
+  const { averaging } = await optimizer.stateDict();
+  is<typeof averaging, optim.AveragingState | undefined>();
+}
+
 export async function profiles(): Promise<void> {
   const seen = await profile(async () => 1, { events: 1000, limits: false });
   is<typeof seen, Profile<number>>();

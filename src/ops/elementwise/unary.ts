@@ -140,6 +140,21 @@ export function clip<D extends DType>(x: Tensor<D>, low: number, high: number): 
   return clipTo(x, { alpha: low, beta: high });
 }
 
+/** Clips an f32 tensor to [-bound, bound] in place and off the tape; `bound` is asked again for each replay. */
+export function clipInto(target: Tensor<'f32'>, bound: () => number): void {
+  const given = () => ({
+    code: unaryCode.get('clip') ?? 0,
+    dtype: dtypeCodes.f32,
+    count: target.size,
+    alpha: -bound(),
+    beta: bound(),
+    intAlpha: 0,
+    intBeta: 0,
+  });
+  dispatch(unaryParams, given, [target], [target]);
+  target.storage.version++;
+}
+
 /** x^exponent for a number. */
 export function powScalar<D extends DType>(x: Tensor<D>, exponent: number): Tensor<StoredLike<D>> {
   return real('pow_scalar', { alpha: exponent })(x);
