@@ -232,6 +232,10 @@ export async function optimizers(optimizer: optim.Optimizer): Promise<void> {
     swa: { startStep: 10, every: 5 },
   });
   optim.sgd({ lr: 0.1, ema: { decay: falling, biasCorrection: true, startStep: 3 } });
+  const larger = optim.scaleLearningRate({ base: 0.1, from: 128, to: 512 });
+  is<typeof larger, number>();
+  const scaled = optim.scaleLearningRate({ base: falling, from: 128, to: 512, rule: 'sqrt' });
+  is<typeof scaled, schedule.Schedule>();
   // @ts-expect-error: a decay is needed
   optim.sgd({ lr: 0.1, ema: { biasCorrection: true } });
   using swapped = optimizer.swapIn();
