@@ -7,12 +7,9 @@ import { writeCheckpoint } from '../io/checkpoint.js';
 import type { JsonValue } from '../io/json.js';
 import * as nn from '../nn/index.js';
 import * as optim from '../optim/index.js';
-import { writeHtmlReport } from '../report/html.js';
-import type { EpochRecord, StepRecord } from '../report/log_event.js';
-import { describeMachine } from '../report/machine.js';
-import { TrainingProgress } from '../report/progress.js';
+import * as report from '../report/index.js';
 import * as schedule from '../schedule/index.js';
-import type { EpochEvent, FitResult, StepEvent } from '../train/index.js';
+import type { FitResult } from '../train/index.js';
 import * as train from '../train/index.js';
 import { type DeviceOptions, useDevice } from './device.js';
 
@@ -33,22 +30,6 @@ const WEIGHT_DECAY = 5e-4;
 const EMA_DECAY = 0.99;
 /** Shell convention: 128 + SIGINT. */
 const INTERRUPTED = 130;
-
-/** Collects a run's events for the report. */
-class Recorder {
-  readonly steps: StepRecord[] = [];
-  readonly epochs: EpochRecord[] = [];
-
-  step({ step, metrics, lr, size, ms, updateRatios }: StepEvent): void {
-    const samplesPerSecond = (size / ms) * 1e3;
-    const record = { step, time: Date.now(), metrics, lr, samplesPerSecond };
-    this.steps.push(updateRatios === undefined ? record : { ...record, updateRatios });
-  }
-
-  epoch({ epoch, step, metrics, lr, seconds, samplesPerSecond }: EpochEvent): void {
-    this.epochs.push({ epoch: epoch + 1, step, time: Date.now(), metrics, lr, seconds, samplesPerSecond });
-  }
-}
 
 function netOf(kind: QuickstartOptions['net']): nn.Sequential {
   if (kind === 'mlp') return nn.models.mlp({ hidden: [128], outputs: 10 });
@@ -81,8 +62,9 @@ export async function quickstart(options: QuickstartOptions): Promise<number> {
   };
   process.on('SIGINT', onInterrupt);
 
-  const recorder = new Recorder();
-  using progress = new TrainingProgress({ epochs: options.epochs, stepsPerEpoch: data.batchesPerEpoch });
+  const { epochs, seed, batchSize, net } = options;
+  const settings = { peakLr: PEAK_LR, momentum: MOMENTUM, weightDecay: WEIGHT_DECAY, emaDecay: EMA_DECAY };
+  const config = { net, epochs, seed, batchSize, device: defaultDevice(), ...settings };
   try {
     await using run = train.fit(model, {
       data,
@@ -92,22 +74,13 @@ export async function quickstart(options: QuickstartOptions): Promise<number> {
       optimizer: optim.sgd({ lr, momentum: MOMENTUM, weightDecay: WEIGHT_DECAY, ema: { decay: EMA_DECAY } }),
       callbacks: [
         train.earlyStopping({ monitor: 'ema_val_accuracy', patience: Number.POSITIVE_INFINITY, restoreBest: true }),
-        train.updateRatio({ every: 20 }),
+        report.record({ dir: options.out, title: 'MNIST quickstart', config }),
+        report.progress(),
       ],
       signal: controller.signal,
     });
-    for await (const event of run) {
-      if (event.type === 'step') {
-        recorder.step(event);
-        progress.step(event);
-      } else if (event.type === 'epoch') {
-        recorder.epoch(event);
-        progress.endEpoch(event);
-      }
-    }
-    progress.stop();
     const result = await run.result;
-    await save(options, model, lr, recorder, result);
+    await save(options, model, lr, result);
     return result.stopReason === 'aborted' ? INTERRUPTED : 0;
   } finally {
     process.off('SIGINT', onInterrupt);
@@ -119,22 +92,10 @@ async function save(
   options: QuickstartOptions,
   model: nn.Sequential,
   lr: schedule.Schedule,
-  recorder: Recorder,
   result: FitResult,
 ): Promise<void> {
   const out = resolve(options.out);
   await mkdir(out, { recursive: true });
-  const config = {
-    epochs: options.epochs,
-    seed: options.seed,
-    batchSize: options.batchSize,
-    device: defaultDevice(),
-    peakLr: PEAK_LR,
-    momentum: MOMENTUM,
-    weightDecay: WEIGHT_DECAY,
-    emaDecay: EMA_DECAY,
-    parameters: model.parameterCount,
-  };
   const history: JsonValue[] = result.history.map((event) => ({ ...event, metrics: { ...event.metrics } }));
   const tensors = await model.stateDict();
   const checkpoint = join(out, 'checkpoint');
@@ -153,15 +114,6 @@ async function save(
       extra: { best: result.best === null ? null : { ...result.best }, stopReason: result.stopReason },
     },
   });
-  const report = join(out, 'report.html');
-  await writeHtmlReport(report, {
-    title: 'MNIST quickstart',
-    config,
-    machine: describeMachine(),
-    steps: recorder.steps,
-    epochs: recorder.epochs,
-    stop: { step: result.steps, time: Date.now(), reason: result.stopReason },
-  });
   const { best, stopReason } = result;
   if (stopReason === 'aborted') console.log(`\nInterrupted after ${result.steps} steps.`);
   if (best) {
@@ -171,5 +123,6 @@ async function save(
   }
   const shown = (path: string): string => relative(process.cwd(), path) || path;
   console.log(`Checkpoint ${shown(`${checkpoint}.safetensors`)} and ${shown(`${checkpoint}.json`)}`);
-  console.log(`Report     ${shown(report)}`);
+  console.log(`Report     ${shown(join(out, 'report.html'))}`);
+  console.log(`Log        ${shown(join(out, 'metrics.jsonl'))}, and events for TensorBoard`);
 }

@@ -45,7 +45,7 @@ export function chartsOf(names: Iterable<string>): Chart[] {
   const all = [...names];
   const starting = (start: string): string[] => all.filter((name) => name.startsWith(start));
   const own = new Set(['lr', 'momentum', 'grad_norm', 'samples_per_second', 'epoch_samples_per_second']);
-  const grouped = [prefix.ratio, prefix.memory, prefix.rate];
+  const grouped = [prefix.ratio, prefix.memory, prefix.rate, prefix.dead, prefix.spread];
   const metrics = all.filter((name) => !own.has(name) && !grouped.some((start) => name.startsWith(start)));
   const bases = [...new Set(metrics.map(baseOf))];
   const rank = (base: string): number => (base === 'loss' ? 0 : base === 'accuracy' ? 1 : 2);
@@ -82,6 +82,22 @@ export function chartsOf(names: Iterable<string>): Chart[] {
       format: 'number',
       log: true,
       lines: noisy(plain(['grad_norm'], () => 'all parameters')),
+    },
+    {
+      id: 'activation_sd',
+      title: 'Spread of activations',
+      note: 'standard deviation of what each layer gives',
+      format: 'number',
+      log: true,
+      lines: plain(starting(prefix.spread), (name) => name.slice(prefix.spread.length)),
+    },
+    {
+      id: 'dead_units',
+      title: 'Dead units',
+      note: 'share of units that are 0 for a whole batch',
+      format: 'percent',
+      fromZero: true,
+      lines: plain(starting(prefix.dead), (name) => name.slice(prefix.dead.length)),
     },
     { id: 'momentum', title: 'Momentum', note: '', format: 'number', lines: plain(['momentum']) },
     {

@@ -1,4 +1,4 @@
-/** Reports: the log of a run, its HTML report, TensorBoard's event files. */
+/** Reports: callbacks that show and record a run; its log, HTML report, and TensorBoard's event files. */
 export { type Histogram, histogramOf } from './histogram.js';
 export { renderHtmlReport, writeHtmlReport } from './html.js';
 export type {
@@ -13,5 +13,7 @@ export type {
 } from './log_event.js';
 export { MetricsLog, type MetricsLogOptions, readMetricsLog } from './metrics_log.js';
 export type { Image } from './png.js';
+export { type ProgressOptions, type ProgressStream, progress } from './progress.js';
+export { type Recorder, type RecordOptions, record } from './record.js';
 export { type RunDescription, type RunReport, readRun, reportOfEvents } from './run.js';
 export { EventFile, type EventFileOptions, type SummaryValue } from './tensorboard.js';

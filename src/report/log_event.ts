@@ -5,6 +5,7 @@
 import { AnnealError } from '../errors.js';
 import { parseJson } from '../io/json.js';
 import { reasonOf } from '../io/read_bytes.js';
+import type { ActivationStatistics } from '../train/index.js';
 
 /** Values by name. */
 export type Values = Readonly<Record<string, number>>;
@@ -28,6 +29,8 @@ export interface StepRecord {
   readonly gradNorm?: number;
   /** |update| / |weights|, by parameter. */
   readonly updateRatios?: Values;
+  /** Of what layers give, by layer. */
+  readonly activations?: Readonly<Record<string, ActivationStatistics>>;
   readonly samplesPerSecond?: number;
   readonly memory?: MemoryRecord;
 }
@@ -86,14 +89,19 @@ type Check = (field: unknown) => boolean;
 
 const number: Check = (field) => typeof field === 'number';
 const string: Check = (field) => typeof field === 'string';
-const values: Check = (field) =>
-  typeof field === 'object' && field !== null && !Array.isArray(field) && Object.values(field).every(number);
+const byName =
+  (check: Check): Check =>
+  (field) =>
+    typeof field === 'object' && field !== null && !Array.isArray(field) && Object.values(field).every(check);
+const values = byName(number);
 const optional =
   (check: Check): Check =>
   (field) =>
     field === undefined || check(field);
-const memory: Check = (field) =>
-  values(field) && ['live', 'pooled', 'peak', 'rss'].every((name) => Object.hasOwn(Object(field), name));
+const valuesNamed =
+  (...names: readonly string[]): Check =>
+  (field) =>
+    values(field) && names.every((name) => Object.hasOwn(Object(field), name));
 
 type Fields<E> = { readonly [K in Exclude<keyof E, 'type'>]-?: Check };
 type ByType = { readonly [T in MetricsEvent['type']]: Fields<Extract<MetricsEvent, { type: T }>> };
@@ -109,8 +117,9 @@ const fieldsOf: ByType = {
     momentum: optional(number),
     gradNorm: optional(number),
     updateRatios: optional(values),
+    activations: optional(byName(valuesNamed('mean', 'standardDeviation', 'zeros', 'dead'))),
     samplesPerSecond: optional(number),
-    memory: optional(memory),
+    memory: optional(valuesNamed('live', 'pooled', 'peak', 'rss')),
   },
   epoch: {
     epoch: number,

@@ -87,7 +87,7 @@ export function facts(title: string, values: Readonly<Record<string, unknown>>):
 }
 
 /** { a: { b: 1 } } as [['a.b', '1']]. */
-function flatten(values: object, prefix = ''): [string, string][] {
+export function flatten(values: object, prefix = ''): [string, string][] {
   return Object.entries(values).flatMap(([key, value]: [string, unknown]): [string, string][] => {
     const name = `${prefix}${key}`;
     if (value === undefined) return [];

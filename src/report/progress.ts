@@ -3,7 +3,7 @@
  * for each epoch that is done; elsewhere (a file, a pipe, CI) the same rows, and a plain line every few seconds in place of the bar.
  */
 import { SingleBar } from 'cli-progress';
-import type { EpochEvent, StepEvent } from '../train/index.js';
+import type { Callback, EpochEvent, StepEvent } from '../train/index.js';
 import { columnName, metricNames } from './epoch_table.js';
 import { clock, duration, integer, metricValue, significant } from './format.js';
 import { Sparkline } from './sparkline.js';
@@ -12,9 +12,6 @@ import { tableHead, tableRow } from './text_table.js';
 export type ProgressStream = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 
 export interface ProgressOptions {
-  readonly epochs: number;
-  /** undefined when the data does not say: there is then no bar and no time left. */
-  readonly stepsPerEpoch: number | undefined;
   /** Default process.stderr, so that standard output stays free for results. */
   readonly stream?: ProgressStream;
   /** Milliseconds between plain lines (default 5000). */
@@ -55,6 +52,22 @@ function fitting(columns: readonly Column[], width: number): readonly Column[] {
   return shown;
 }
 
+/**
+ * Shows how a run goes on, on standard error: a bar for the epoch under way with the loss as a sparkline, and a row for each epoch
+ * that is done. Where there is no terminal, a plain line now and then in place of the bar. Without `batchesPerEpoch` in the data
+ * steps are counted, as there is no end to show.
+ */
+export function progress(options: ProgressOptions = {}): Callback {
+  const shown = new TrainingProgress(options);
+  return {
+    name: 'progress',
+    onStep: (event) => shown.step(event),
+    onEpoch: (event) => shown.endEpoch(event),
+    onWarning: ({ message }) => shown.message(`warning: ${message}`),
+    onStop: () => shown.stop(),
+  };
+}
+
 /** Holds a timer while the bar stands, so call `stop` (or use `using`) whichever way the run ends. */
 export class TrainingProgress implements Disposable {
   private readonly stream: ProgressStream;
@@ -70,7 +83,7 @@ export class TrainingProgress implements Disposable {
   /** The first step seen and when: the pace is measured from there, for the first step also warms up. */
   private first: { readonly step: number; readonly time: number } | undefined;
 
-  constructor(private readonly options: ProgressOptions) {
+  constructor(private readonly options: ProgressOptions = {}) {
     this.stream = options.stream ?? process.stderr;
     this.now = options.now ?? (() => performance.now());
   }
@@ -89,7 +102,7 @@ export class TrainingProgress implements Disposable {
       this.drawBar();
     }
     if (this.bar !== undefined) {
-      this.bar.update(event.batch + 1);
+      this.bar.update(stepInEpoch(event));
     } else if (time - this.lastLine >= (this.options.interval ?? defaultInterval)) {
       this.lastLine = time;
       this.print(this.status());
@@ -142,8 +155,9 @@ export class TrainingProgress implements Disposable {
   }
 
   private drawBar(): void {
-    const { stepsPerEpoch } = this.options;
-    if (this.stream.isTTY !== true || process.env.TERM === 'dumb' || stepsPerEpoch === undefined) return;
+    const steps = this.last === undefined ? undefined : stepsPerEpoch(this.last);
+    if (this.stream.isTTY !== true || process.env.TERM === 'dumb' || this.last === undefined || steps === undefined)
+      return;
     this.bar = new SingleBar({
       stream: this.stream,
       format: (_options, { progress }) => this.status(progress),
@@ -151,7 +165,7 @@ export class TrainingProgress implements Disposable {
       clearOnComplete: true,
       fps: framesPerSecond,
     });
-    this.bar.start(stepsPerEpoch, (this.last?.batch ?? -1) + 1);
+    this.bar.start(steps, stepInEpoch(this.last));
   }
 
   private clearBar(): void {
@@ -172,15 +186,14 @@ export class TrainingProgress implements Disposable {
    * has less. Without a share of the bar that is done it has no bar and no sparkline: a plain line.
    */
   private status(progress?: number): string {
-    const { epochs, stepsPerEpoch } = this.options;
     const { last } = this;
     if (last === undefined) return '';
-    const done = last.batch + 1;
+    const steps = stepsPerEpoch(last);
     const share =
-      stepsPerEpoch === undefined ? `step ${done}` : `${Math.floor((100 * done) / stepsPerEpoch)}%`.padStart(4);
-    const epoch = `epoch ${last.epoch + 1}/${epochs} `;
+      steps === undefined ? `step ${last.step}` : `${Math.floor((100 * stepInEpoch(last)) / steps)}%`.padStart(4);
+    const epoch = `epoch ${last.epoch + 1}/${last.epochs} `;
     const { loss, ...others } = last.metrics;
-    const left = this.secondsLeft(last.step);
+    const left = this.secondsLeft(last);
     // What goes first where there is no room for all has the largest number.
     const parts: { readonly text: string; readonly rank: number }[] = [
       { text: this.rate === undefined ? '' : `${integer(this.rate)} samples/s`, rank: 3 },
@@ -210,10 +223,19 @@ export class TrainingProgress implements Disposable {
   }
 
   /** At the mean pace of this process so far, which takes in validation and checkpoints. */
-  private secondsLeft(step: number): number | undefined {
-    const { epochs, stepsPerEpoch } = this.options;
-    if (stepsPerEpoch === undefined || this.first === undefined || step <= this.first.step) return undefined;
+  private secondsLeft({ step, totalSteps }: StepEvent): number | undefined {
+    if (totalSteps === undefined || this.first === undefined || step <= this.first.step) return undefined;
     const pace = (this.now() - this.first.time) / 1000 / (step - this.first.step);
-    return pace * Math.max(0, epochs * stepsPerEpoch - step);
+    return pace * Math.max(0, totalSteps - step);
   }
+}
+
+/** undefined where the data does not say. */
+function stepsPerEpoch({ totalSteps, epochs }: StepEvent): number | undefined {
+  return totalSteps === undefined ? undefined : totalSteps / epochs;
+}
+
+/** Steps done of the epoch. */
+function stepInEpoch(event: StepEvent): number {
+  return event.step - event.epoch * (stepsPerEpoch(event) ?? 0);
 }

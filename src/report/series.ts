@@ -8,7 +8,14 @@ export interface Series {
 }
 
 /** Prefixes of names that belong together. */
-export const prefix = { epoch: 'epoch_', ratio: 'update_ratio/', memory: 'memory/', rate: 'lr/' } as const;
+export const prefix = {
+  epoch: 'epoch_',
+  ratio: 'update_ratio/',
+  memory: 'memory/',
+  rate: 'lr/',
+  dead: 'dead_units/',
+  spread: 'activation_sd/',
+} as const;
 
 /** Names of metrics that are no mean over training batches. */
 const validation = /^(ema_|val_)/;
@@ -16,7 +23,7 @@ const validation = /^(ema_|val_)/;
 /**
  * The values of an event by the names of the run's curves: metrics by their own names, but the training means of an epoch as
  * epoch_loss; lr, lr/group, momentum, grad_norm, samples_per_second (of epochs: epoch_samples_per_second), update_ratio/parameter,
- * memory/live and so on.
+ * activation_sd/layer, dead_units/layer, memory/live and so on.
  */
 export function valuesOf(event: MetricsEvent): [name: string, value: number][] {
   const result: [string, number][] = [];
@@ -35,6 +42,10 @@ export function valuesOf(event: MetricsEvent): [name: string, value: number][] {
       add('grad_norm', event.gradNorm);
       add('samples_per_second', event.samplesPerSecond);
       all(event.updateRatios, (name) => prefix.ratio + name);
+      for (const [layer, { standardDeviation, dead }] of Object.entries(event.activations ?? {})) {
+        add(prefix.spread + layer, standardDeviation);
+        add(prefix.dead + layer, dead);
+      }
       if (event.memory !== undefined) all({ ...event.memory }, (name) => prefix.memory + name);
       break;
     case 'epoch':

@@ -2,11 +2,12 @@
 import type { JsonValue } from '../io/json.js';
 import type { Module, Weights } from '../nn/module.js';
 import type { Optimizer } from '../optim/optimizer.js';
-import type { EpochEvent, StepEvent, StopEvent, StopReason } from './events.js';
+import type { EpochEvent, StepEvent, StopEvent, StopReason, WarningEvent } from './events.js';
 import type { Snapshot } from './snapshot.js';
 
 /** What a callback may do with the run it watches. */
 export interface RunHandle {
+  readonly seed: number;
   readonly model: Module;
   /** @throws E_ARGUMENT before the first step, when there is none */
   readonly optimizer: Optimizer;
@@ -66,6 +67,7 @@ export interface Callback {
   /** Up to one more step may be under way. */
   onStep?(event: StepEvent, run: RunHandle): void | Promise<void>;
   onEpoch?(event: EpochEvent, run: RunHandle): void | Promise<void>;
+  onWarning?(event: WarningEvent, run: RunHandle): void | Promise<void>;
   /** Also called when the run is aborted or fails. */
   onStop?(event: StopEvent, run: RunHandle): void | Promise<void>;
   /** Whether `onSnapshot` is to be called at this moment. A step after it then waits until this one is done. */

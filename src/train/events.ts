@@ -11,6 +11,7 @@ export interface StepEvent {
   readonly totalSteps: number | undefined;
   /** From 0. */
   readonly epoch: number;
+  readonly epochs: number;
   /** The last batch of the step within the epoch, from 0. */
   readonly batch: number;
   /** Examples. */

@@ -236,7 +236,10 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
       return run.optimizer;
     },
     stop: (reason: StopReason) => run.stop(reason),
-    warn: (message: string) => run.#events.emit({ type: 'warning', step: run.#step, message }),
+    get seed() {
+      return run.#seed;
+    },
+    warn: (message: string) => run.#warn(message),
     weights: (which: 'raw' | 'ema') => run.#weights(which),
     restore: (weights: Weights) => run.#model.loadStateDict(weights),
     setBest: (best: Best) => {
@@ -244,6 +247,12 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
     },
     snapshot: () => run.#snapshot(),
   }))(this);
+
+  async #warn(message: string): Promise<void> {
+    const event = { type: 'warning', step: this.#step, message } as const;
+    for (const callback of this.#callbacks) await callback.onWarning?.(event, this.#handle);
+    await this.#events.emit(event);
+  }
 
   async #weights(which: 'raw' | 'ema'): Promise<Weights> {
     if (which === 'raw') return this.#model.stateDict();
@@ -404,7 +413,7 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
       this.#step++;
       this.#batches += index + 1;
       const step = this.#step;
-      const event = { type: 'step', step, totalSteps, epoch, batch: position - 1, lr } as const;
+      const event = { type: 'step', step, totalSteps, epoch, epochs, batch: position - 1, lr } as const;
       queue.push({
         event: { ...event, size: results.reduce((sum, { size }) => sum + size, 0) },
         results,

@@ -28,6 +28,7 @@ const step = (index: number, more: Partial<StepEvent> = {}): StepEvent => ({
   step: index,
   totalSteps: 20,
   epoch: 0,
+  epochs: 2,
   batch: index - 1,
   size: 100,
   lr: 0.1,
@@ -49,7 +50,7 @@ const epoch: EpochEvent = {
 test('progress: plain lines, at most one an interval, where there is no terminal', () => {
   const stream = new Screen(false);
   let time = 0;
-  const options: ProgressOptions = { epochs: 2, stepsPerEpoch: 10, stream, interval: 3000, now: () => time };
+  const options: ProgressOptions = { stream, interval: 3000, now: () => time };
   const progress = new TrainingProgress(options);
   for (let index = 1; index <= 10; index += 1) {
     time += 1000;
@@ -75,17 +76,17 @@ test('progress: plain lines, at most one an interval, where there is no terminal
 
 test('progress: without steps per epoch it counts', () => {
   const stream = new Screen(false);
-  const progress = new TrainingProgress({ epochs: 2, stepsPerEpoch: undefined, stream, now: () => 0 });
-  progress.step(step(9, { epoch: 1, batch: 3, metrics: { loss: Number.NaN, mae: 12 }, lr: 0 }));
-  assert.equal(stream.text, 'epoch 2/2 step 4  1,000 samples/s  loss NaN  mae 12.00  lr 0\n');
+  const progress = new TrainingProgress({ stream, now: () => 0 });
+  progress.step(step(9, { totalSteps: undefined, epoch: 1, metrics: { loss: Number.NaN, mae: 12 }, lr: 0 }));
+  assert.equal(stream.text, 'epoch 2/2 step 9  1,000 samples/s  loss NaN  mae 12.00  lr 0\n');
 });
 
 test('progress: a bar on a terminal, gone when the run stops', async () => {
   const stream = new Screen(true);
   {
-    using progress = new TrainingProgress({ epochs: 1, stepsPerEpoch: 4, stream });
-    progress.step(step(1));
-    progress.step(step(2));
+    using progress = new TrainingProgress({ stream });
+    progress.step(step(1, { epochs: 1, totalSteps: 4 }));
+    progress.step(step(2, { epochs: 1, totalSteps: 4 }));
     await sleep(300);
     assert.match(
       stream.text,
@@ -108,9 +109,9 @@ test('progress: a narrow terminal has less of it, in one line', async () => {
     [20, /epoch 1\/1 ━{4}─{4}/],
   ] as const) {
     const stream = new Screen(true, columns);
-    using progress = new TrainingProgress({ epochs: 1, stepsPerEpoch: 4, stream });
-    progress.step(step(1));
-    progress.step(step(2));
+    using progress = new TrainingProgress({ stream });
+    progress.step(step(1, { epochs: 1, totalSteps: 4 }));
+    progress.step(step(2, { epochs: 1, totalSteps: 4 }));
     await sleep(200);
     assert.match(stream.text, line, `${columns} columns`);
   }
@@ -119,7 +120,7 @@ test('progress: a narrow terminal has less of it, in one line', async () => {
 test('progress: on a narrow terminal the table leaves columns out', () => {
   const heads = [130, 80, 50].map((columns) => {
     const stream = new Screen(true, columns);
-    new TrainingProgress({ epochs: 1, stepsPerEpoch: 4, stream }).endEpoch(epoch);
+    new TrainingProgress({ stream }).endEpoch(epoch);
     return stream.text.split('\n')[0]?.trim().split(/ {2,}/).join(', ');
   });
   assert.deepEqual(heads, [

@@ -73,6 +73,7 @@ test('early stopping: the direction follows the name, small gains and NaN do not
         get optimizer() {
           return unused();
         },
+        seed: 0,
         warn: unused,
         snapshot: unused,
         stop: (reason) => {

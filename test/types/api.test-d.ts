@@ -14,6 +14,7 @@ import {
   type Profile,
   type ProfileRow,
   profile,
+  report,
   type Scalar,
   schedule,
   scope,
@@ -151,6 +152,28 @@ export function schedules(): void {
   schedule.chain([1]);
   // @ts-expect-error: steps of an epoch are needed
   schedule.perEpoch(rate, {});
+}
+
+export function recorded(): void {
+  const recorder = report.record({
+    dir: 'runs/first',
+    config: { width: 8, rate: schedule.constant({ value: 1 }) },
+    every: 2,
+  });
+  is<typeof recorder, report.Recorder>();
+  const callbacks: train.Callback[] = [recorder, report.progress({ interval: 1000 })];
+  is<ReturnType<typeof report.readRun>, Promise<report.RunReport>>();
+  recorder.log({ f1: 0.5 });
+  recorder.image('x', { width: 1, height: 1, channels: 1, data: new Uint8Array(1) });
+  callbacks.pop();
+  // @ts-expect-error: a folder is needed
+  report.record({ title: 'first' });
+  // @ts-expect-error: values are numbers
+  recorder.log({ f1: 'high' });
+  // @ts-expect-error: no image has five channels
+  recorder.image('x', { width: 1, height: 1, channels: 5, data: new Uint8Array(1) });
+  // @ts-expect-error: no such callback
+  report.tensorboard();
 }
 
 export async function runs(model: nn.Module, loader: data.Loader): Promise<void> {
