@@ -1,5 +1,5 @@
 // The CUDA devices: the addon's, over NVIDIA's driver.
-import { addon, type CudaDevice } from '../binding.js';
+import { addon, type CudaDevice, type CudaDevices } from '../binding.js';
 import type { Backend, CudaName } from './backend.js';
 import { createNativeBackend } from './native.js';
 
@@ -36,8 +36,10 @@ export function createCudaBackend(name: CudaName): CudaBackend {
 }
 
 /** Why there is no CUDA device, or what there is. */
-export function cudaDetail(): { readonly count: number; readonly detail: string } {
-  const { count, reason, emulated, toolkit } = addon().cudaDevices();
+export function cudaDetail({ count, reason, emulated, toolkit }: CudaDevices = addon().cudaDevices()): {
+  readonly count: number;
+  readonly detail: string;
+} {
   if (count === 0) return { count, detail: reason };
   if (!emulated && toolkit === 0)
     return {

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
+import { cudaDetail } from '../../src/backend/cuda.js';
 import { readCheckpoint } from '../../src/io/index.js';
 import { runChild } from '../support/child.js';
 import { emulatedCuda } from '../support/cuda_emulator.js';
+import { raw } from '../support/raw.js';
 
 const { env, missing } = emulatedCuda();
 const skip = env === null ? missing : false;
@@ -74,4 +76,41 @@ test('a script compared on the CPU and CUDA, emulated', { skip }, async () => {
   );
   assert.equal(code, 0, stderr);
   assert.match(stdout, /^\d+ ops agree on cpu and cuda$/m);
+});
+
+const noKernels =
+  /this build has no CUDA kernels: nvcc was not found .* install the CUDA toolkit and run "npm rebuild anneal"/;
+
+test('a build without nvcc says so where there is a GPU', async () => {
+  const found = { count: 1, reason: '', emulated: false, toolkit: 0, nvtx: false };
+  const { count, detail } = cudaDetail(found);
+  assert.equal(count, 0);
+  assert.match(detail, noKernels);
+  assert.deepEqual(cudaDetail({ ...found, toolkit: 13000 }), { count: 1, detail: '1 device' });
+  assert.equal(
+    cudaDetail({ ...found, count: 0, reason: 'the NVIDIA driver finds no GPU' }).detail,
+    'the NVIDIA driver finds no GPU',
+  );
+});
+
+test('doctor says that a driver is too old, or what this build lacks for a new one', { skip }, async () => {
+  const { toolkit } = raw.cudaDevices();
+  const hidden = { ANNEAL_CUDA_EMULATOR_HIDDEN: '1', ANNEAL_CUDA_EMULATOR_VERSION: '11040' };
+  const { code, stdout } = await anneal(['doctor'], hidden);
+  assert.equal(code, 0);
+  const version = `${Math.floor(toolkit / 1000)}\\.${(toolkit % 1000) / 10}`;
+  if (toolkit === 0) assert.match(stdout, new RegExp(`^cuda +missing +${noKernels.source}`, 'm'));
+  else {
+    const old = `the NVIDIA driver is too old: it is for CUDA 11\\.4, the kernels were built with ${version}: install a newer one`;
+    for (const i of [0, 1]) assert.match(stdout, new RegExp(`^cuda:${i} +missing +.*${old}`, 'm'));
+  }
+});
+
+test('a library that lacks calls is called a driver that is too old', { skip }, async () => {
+  const other = join(dirname(env?.ANNEAL_CUDA_LIBRARY ?? ''), 'libanneal_emulated_cublas.so');
+  const { stdout } = await anneal(['doctor'], { ANNEAL_CUDA_LIBRARY: other });
+  assert.match(
+    stdout,
+    /^cuda +missing +.*the NVIDIA driver is too old \(.*libanneal_emulated_cublas\.so has no cuInit\): install a newer one/m,
+  );
 });

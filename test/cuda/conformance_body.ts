@@ -26,6 +26,9 @@ raw.setIsa('reference');
 /** Flops above which a case runs on random values only where a CPU plays the GPU. */
 const LARGE = device.about.emulated ? 3e6 : 1e9;
 
+/** And above which it is left out. */
+const MOST = Number(process.env.ANNEAL_TEST_MOST_FLOPS ?? Number.POSITIVE_INFINITY);
+
 function check(info: Info, one: Case, bound: Parameters<typeof wrongValues>[3]): string[] {
   const found: string[] = [];
   const note = (what: string, lines: readonly string[]) => {
@@ -69,7 +72,9 @@ for (const info of raw.ops()) {
   const table = tables.get(info.name);
   if (!table || (words.length > 0 && !words.includes(info.name))) continue;
   const start = performance.now();
-  wrong[info.name] = table.cases.flatMap((one) => check(info, one, one.bound ?? table.bound));
-  console.error(`${info.name}: ${table.cases.length} cases in ${((performance.now() - start) / 1e3).toFixed(1)} s`);
+  const cases = table.cases.filter((one) => flopsOf(info, one) <= MOST);
+  wrong[info.name] = cases.flatMap((one) => check(info, one, one.bound ?? table.bound));
+  console.error(`${info.name}: ${cases.length} cases in ${((performance.now() - start) / 1e3).toFixed(1)} s`);
 }
-process.stdout.write(JSON.stringify({ detail: device.about.name, wrong }, null, 1));
+// A line of its own: what watches the process may print behind it.
+process.stdout.write(`${JSON.stringify({ detail: device.about.name, wrong }, null, 1)}\n`);

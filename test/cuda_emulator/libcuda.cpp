@@ -8,6 +8,8 @@
 //   ANNEAL_CUDA_EMULATOR_FAIL      "cuLaunchKernel:3:719": the third call of that name from now on gives that result. Looked at in
 //                                  each call, so a test may change it.
 //   ANNEAL_CUDA_EMULATOR_MEMORY    bytes of device memory (2^32)
+//   ANNEAL_CUDA_EMULATOR_VERSION   the CUDA version that the driver is for (13000)
+//   ANNEAL_CUDA_EMULATOR_HIDDEN    1: it passes for a GPU's driver, so that kernels would come from the build
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -262,7 +264,7 @@ extern "C" {
 
 #define ANNEAL_EXPORT __attribute__((visibility("default")))
 // That it is here says what this library is.
-ANNEAL_EXPORT int anneal_emulated_cuda = 1;
+ANNEAL_EXPORT int anneal_emulated_cuda = setting("ANNEAL_CUDA_EMULATOR_HIDDEN", 0) == 0;
 
 #define ANNEAL_CALL(name, arguments) ANNEAL_EXPORT Result name arguments;
 ANNEAL_CUDA_DRIVER(ANNEAL_CALL)
@@ -275,7 +277,7 @@ Result cuInit(unsigned) {
 }
 Result cuDriverGetVersion(int* version) {
   ANNEAL_ENTER_DEVICE(cuDriverGetVersion);
-  *version = 13000;
+  *version = static_cast<int>(setting("ANNEAL_CUDA_EMULATOR_VERSION", 13000));
   return kSuccess;
 }
 Result cuGetErrorName(Result error, const char** text) {

@@ -29,7 +29,8 @@ Driver open() {
     raise(Code::device, "the NVIDIA driver is too old (%s has no %s): install a newer one", path, #name);
   ANNEAL_CUDA_DRIVER(ANNEAL_CALL)
 #undef ANNEAL_CALL
-  driver.emulated = dlsym(library, "anneal_emulated_cuda") != nullptr;
+  const auto* const emulated = static_cast<const int*>(dlsym(library, "anneal_emulated_cuda"));
+  driver.emulated = emulated != nullptr && *emulated != 0;
   succeed(driver, driver.cuInit(0), "cuInit");
   succeed(driver, driver.cuDriverGetVersion(&driver.version), "cuDriverGetVersion");
   return driver;
