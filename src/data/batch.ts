@@ -12,6 +12,8 @@ export interface HostBatch {
   readonly x: HostTensor;
   readonly y: HostTensor;
   readonly size: number;
+  /** f32 [size]: how much each example counts in the loss. Default: all the same. */
+  readonly weight?: HostTensor;
   /**
    * Of the first example, counted over the epoch from 0: what is random about an example (augmentation) follows from it. A
    * loader adds it where a source of batches leaves it out.
@@ -84,7 +86,8 @@ export function checkWhole(value: number, who: string, minimum = 0): void {
 
 /** @throws AnnealError E_SHAPE or E_DTYPE when the batch is not consistent. */
 export function checkBatch(batch: HostBatch, who: string): void {
-  for (const [name, tensor] of Object.entries({ x: batch.x, y: batch.y })) {
+  const { x, y, weight } = batch;
+  for (const [name, tensor] of Object.entries({ x, y, ...(weight && { weight }) })) {
     checkHostTensor(tensor, `${who}: ${name}`);
     if (tensor.shape[0] !== batch.size) {
       throw new AnnealError(

@@ -40,7 +40,7 @@ export async function encodeState(
   const tensors: Record<string, StateTensor> = {};
   for (const { name, flat } of flats) {
     segments.forEach((segment, i) => {
-      const data = flat.slice(segment.begin, segment.end);
+      const data = flat.subarray(segment.begin, segment.end);
       tensors[`${name}/${segment.name}`] = { dtype: 'f32', shape: shapes[i] ?? [], data };
     });
   }

@@ -5,8 +5,8 @@ import { batchesOf } from '../data/batches_of.js';
 import { AnnealError } from '../errors.js';
 import type { Module, Weights } from '../nn/module.js';
 import { create as createOptimizer, type Optimizer } from '../optim/optimizer.js';
-import type { OptimizerSpec } from '../optim/spec.js';
-import type { FloatDType } from '../tensor/dtype.js';
+import { keep } from '../tensor/scope.js';
+import { type Tensor, tensor } from '../tensor/tensor.js';
 import { activationStatistics } from './activations.js';
 import { batchParts } from './batch_parts.js';
 import type { Best, Callback, Moment, RunHandle } from './callback.js';
@@ -19,8 +19,8 @@ import {
   type StopReason,
   type TrainEvent,
 } from './events.js';
+import { checkOptions, type FitOptions, type FitResult } from './fit_options.js';
 import { latestCheckpoint } from './latest_checkpoint.js';
-import { wholeNumber } from './monitor.js';
 import {
   evaluateObjective,
   type Loss,
@@ -33,59 +33,6 @@ import {
 import { keyed, type RestoredRun, readSnapshot, type Snapshot, takeSnapshot } from './snapshot.js';
 import { TrainingStep } from './training_step.js';
 import { type Refresh, validate } from './validation.js';
-
-export interface FitOptions {
-  /** Training batches, e.g. `trainSet.shuffle().batch(128)`. */
-  readonly data: Loader;
-  /** Validation batches, looked at after each epoch; also with the averaged weights when the optimizer keeps them. */
-  readonly validation?: Loader;
-  readonly epochs: number;
-  readonly optimizer: OptimizerSpec;
-  /** Default 'softmaxCrossEntropy'. */
-  readonly loss?: Loss;
-  /** Default ['accuracy'] with softmaxCrossEntropy, none otherwise. */
-  readonly metrics?: readonly MetricName[];
-  /** Of initial weights, shuffling and dropout: the same seed gives the same run. Default 0. */
-  readonly seed?: number;
-  readonly callbacks?: readonly Callback[];
-  /** Stops the run at the next step; callbacks still see the end of it. */
-  readonly signal?: AbortSignal;
-  /**
-   * Replays the training step natively once it was run and recorded (`capture`). A step that cannot be captured runs op by op,
-   * and a warning event says why. Default true.
-   */
-  readonly capture?: boolean;
-  /**
-   * How a training step stores the batch and with it all activations; sums, gradients, weights, their state and the loss are f32
-   * either way, so no loss scaling is needed. Of integers, such as ids, nothing is cast. Validation stores f32. Default 'f32'.
-   */
-  readonly precision?: FloatDType;
-  /**
-   * Batches whose gradients are averaged into one update: a batch of `accumulate` times the size in the memory of one. The last
-   * update of an epoch may be of fewer. Steps, and with them schedules, count updates. Default 1.
-   */
-  readonly accumulate?: number;
-  /**
-   * Looks at the averaged weights with running statistics of batch norms made for them, from so many training batches
-   * (`train.refreshStatistics`); without it with those of the raw weights.
-   */
-  readonly refreshStatistics?: number;
-  /**
-   * A run's folder of checkpoints, or the path of one: the run goes on where the newest whole one left it, to the same bits as if
-   * it had never stopped. A folder without any begins a run. See `train.checkpoint`.
-   */
-  readonly resume?: string;
-}
-
-export interface FitResult {
-  /** One event an epoch. */
-  readonly history: readonly EpochEvent[];
-  /** From a callback such as earlyStopping; null without one. */
-  readonly best: Best | null;
-  readonly stopReason: StopReason;
-  /** Steps done. */
-  readonly steps: number;
-}
 
 /** Steps whose results may be on their way while the next is enqueued: the device never waits for JavaScript. */
 const IN_FLIGHT = 2;
@@ -109,7 +56,9 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
   readonly #model: Module;
   readonly #options: FitOptions;
   readonly #history: EpochEvent[] = [];
+  /** What is validated; training may add to its loss. */
   readonly #objective: Objective;
+  #classWeights: Tensor<'f32'> | null = null;
   readonly #callbacks: readonly Callback[];
   readonly #accumulate: number;
   #seed: number;
@@ -130,23 +79,11 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
   #lastDone = 0;
 
   constructor(model: Module, options: FitOptions) {
-    if (!Number.isInteger(options.epochs) || options.epochs < 0) {
-      throw new AnnealError(
-        'E_ARGUMENT',
-        `fit: expected epochs to be an integer of at least 0, received ${options.epochs}`,
-      );
-    }
-    if (!['f32', 'f16', undefined].includes(options.precision)) {
-      throw new AnnealError(
-        'E_ARGUMENT',
-        `fit: expected precision 'f32' or 'f16', received '${String(options.precision)}'`,
-      );
-    }
+    checkOptions(options);
     this.#model = model;
     this.#options = options;
     this.#callbacks = options.callbacks ?? [];
-    this.#accumulate = wholeNumber('fit', 'accumulate', options.accumulate ?? 1);
-    if (options.refreshStatistics !== undefined) wholeNumber('fit', 'refreshStatistics', options.refreshStatistics);
+    this.#accumulate = options.accumulate ?? 1;
     this.#seed = options.seed ?? 0;
     this.#objective = resolveLoss(options.loss, options.metrics);
     this.#meter = new Meter(this.#objective.names);
@@ -203,6 +140,7 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
     } finally {
       signal?.removeEventListener('abort', onAbort);
       this.#stepper?.[Symbol.dispose]();
+      this.#classWeights?.dispose();
       this.#events.close();
     }
   }
@@ -326,15 +264,23 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
 
   /** Builds the model and the optimizer, and puts their state back if the run is resumed. */
   async #begin(sample: readonly number[], run?: RestoredRun): Promise<Optimizer> {
-    const { data, precision, capture = true } = this.#options;
+    const { data, precision, capture = true, loss, metrics, labelSmoothing, classWeights } = this.#options;
     if (!this.#model.built) this.#model.build(sample, this.#seed);
     this.#sample = sample;
     const optimizer = createOptimizer(this.#options.optimizer, this.#model.namedParameters());
     this.optimizer = optimizer;
+    if (classWeights !== undefined)
+      this.#classWeights = keep(
+        tensor(Float32Array.from(classWeights), [classWeights.length], { device: optimizer.arena.params.device }),
+      );
+    const objective = resolveLoss(loss, metrics, {
+      ...(labelSmoothing !== undefined && { labelSmoothing }),
+      ...(this.#classWeights !== null && { classWeights: this.#classWeights }),
+    });
     this.#stepper = new TrainingStep({
       model: this.#model,
       optimizer,
-      objective: this.#objective,
+      objective,
       normalize: data.normalize,
       precision,
       seed: this.#seed,
@@ -426,6 +372,8 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
       if (settles && this.#stop !== 'aborted') await this.#tellSnapshot({ step });
     }
     while (queue.length > 0) await this.#finish(queue.shift());
+    if (position === 0 && this.#stop === null)
+      throw new AnnealError('E_ARGUMENT', 'fit: expected at least one batch an epoch, received none');
   }
 
   /** What callbacks want of a step beside its metrics, enqueued right after it. */

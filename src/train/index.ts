@@ -1,4 +1,11 @@
 /** Training: the fit loop, its events and callbacks, checkpoints, evaluation. */
+
+export {
+  type BatchSizeFound,
+  type BatchSizeTried,
+  type FindBatchSizeOptions,
+  findBatchSize,
+} from './batch_size_finder.js';
 export type { Best, Callback, CallbackState, Moment, RunHandle, Wanted } from './callback.js';
 export { type CheckpointOptions, checkpoint } from './checkpoint.js';
 export { type EarlyStoppingOptions, earlyStopping } from './early_stopping.js';
@@ -13,10 +20,18 @@ export type {
   TrainEvent,
   WarningEvent,
 } from './events.js';
-export { type EvaluateOptions, evaluate, type FitOptions, type FitResult, fit, type Run } from './fit.js';
+export { type EvaluateOptions, evaluate, fit, type Run } from './fit.js';
+export type { FitOptions, FitResult } from './fit_options.js';
 export { type FoundCheckpoint, latestCheckpoint } from './latest_checkpoint.js';
+export {
+  type FindLearningRateOptions,
+  findLearningRate,
+  type LearningRateFound,
+  type LearningRatePoint,
+} from './learning_rate_finder.js';
 export type { MonitorOptions } from './monitor.js';
 export type { Loss, LossFunction, MetricName } from './objective.js';
+export { type ReduceOnPlateauOptions, reduceOnPlateau } from './plateau.js';
 export type { Snapshot } from './snapshot.js';
 export { type RefreshStatisticsOptions, refreshStatistics } from './statistics.js';
 export { type UpdateRatioOptions, updateRatio } from './update_ratio.js';

@@ -5,46 +5,74 @@ import { batchesOf } from '../data/batches_of.js';
 import { AnnealError } from '../errors.js';
 import type { JsonValue } from '../io/json.js';
 import { evaluation, type Module } from '../nn/module.js';
-import { cast, equal } from '../ops/elementwise/elementwise.js';
-import { bceWithLogits, huber, l1, mse } from '../ops/losses/losses.js';
-import { argMax, mean } from '../ops/reduce/reduce.js';
+import { cast, div, equal, mul } from '../ops/elementwise/elementwise.js';
+import { bceWithLogits, huber, type LossOptions, l1, mse } from '../ops/losses/losses.js';
+import { argMax, mean, sum } from '../ops/reduce/reduce.js';
 import { softmaxCrossEntropy } from '../ops/softmax_cross_entropy/softmax_cross_entropy.js';
 import { stack } from '../ops/strided_copy/strided_copy.js';
 import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Metrics } from './events.js';
 import { fieldsOf } from './snapshot.js';
-import { normalized, upload } from './to_device.js';
+import { type DeviceBatch, normalized, upload } from './to_device.js';
 
-/** The mean loss of a batch, a scalar, from the model's output and the targets. */
-export type LossFunction = (output: Tensor, target: Tensor) => Tensor;
+/**
+ * The mean loss of a batch, a scalar, from the model's output and the targets. Where the data gives weights, f32 [N], the mean is
+ * to be sum(weight * loss) / sum(weight).
+ */
+export type LossFunction = (output: Tensor, target: Tensor, weight?: Tensor) => Tensor;
+
+/** What only a cross-entropy takes. */
+export interface CrossEntropySettings {
+  readonly labelSmoothing?: number;
+  /** f32 [classes]. */
+  readonly classWeights?: Tensor;
+}
+
+/** A loss by its name, over all examples or, with 'none', for each. */
+type NamedLoss = (output: Tensor, target: Tensor, options: LossOptions & CrossEntropySettings) => Tensor;
 
 const lossFunctions = {
-  softmaxCrossEntropy: (output, target) => softmaxCrossEntropy(output, target),
-  mse: (output, target) => mse(output, target),
-  l1: (output, target) => l1(output, target),
-  huber: (output, target) => huber(output, target),
-  bceWithLogits: (output, target) => bceWithLogits(output, target),
-} as const satisfies Record<string, LossFunction>;
+  softmaxCrossEntropy,
+  mse,
+  l1,
+  huber,
+  bceWithLogits,
+} as const satisfies Record<string, NamedLoss>;
+
+/** The named loss as a mean, weighted where there are weights. */
+function meanOf(loss: NamedLoss, settings: CrossEntropySettings): LossFunction {
+  return (output, target, weight) => {
+    if (weight === undefined) return loss(output, target, settings);
+    const each = loss(output, target, { ...settings, reduction: 'none' });
+    const axes = each.shape.slice(1).map((_size, i) => i + 1);
+    const examples = axes.length === 0 ? each : mean(each, axes);
+    return div(sum(mul(examples, weight)), sum(weight));
+  };
+}
 
 export type Loss = keyof typeof lossFunctions | LossFunction;
 
 const metricFunctions = {
   /** The share of samples whose largest output is at the target's class. */
   accuracy: (output, target) => mean(cast(equal(argMax(output, -1), target), 'f32')),
-} as const satisfies Record<string, LossFunction>;
+} as const satisfies Record<string, (output: Tensor, target: Tensor) => Tensor>;
 
 export type MetricName = keyof typeof metricFunctions;
 
 export interface Objective {
   readonly loss: LossFunction;
-  readonly metrics: readonly LossFunction[];
+  readonly metrics: readonly ((output: Tensor, target: Tensor) => Tensor)[];
   /** 'loss', then the metrics. */
   readonly names: readonly string[];
 }
 
 /** @throws E_ARGUMENT on an unknown name */
-export function resolveLoss(loss: Loss = 'softmaxCrossEntropy', metrics?: readonly MetricName[]): Objective {
+export function resolveLoss(
+  loss: Loss = 'softmaxCrossEntropy',
+  metrics?: readonly MetricName[],
+  settings: CrossEntropySettings = {},
+): Objective {
   const names = metrics ?? (loss === 'softmaxCrossEntropy' ? (['accuracy'] as const) : []);
   const pick = <T>(what: string, table: Readonly<Record<string, T>>, name: string): T => {
     const found = Object.hasOwn(table, name) ? table[name] : undefined;
@@ -57,8 +85,8 @@ export function resolveLoss(loss: Loss = 'softmaxCrossEntropy', metrics?: readon
     return found;
   };
   return {
-    loss: typeof loss === 'function' ? loss : pick<LossFunction>('loss', lossFunctions, loss),
-    metrics: names.map((name) => pick<LossFunction>('a metric', metricFunctions, name)),
+    loss: typeof loss === 'function' ? loss : meanOf(pick<NamedLoss>('loss', lossFunctions, loss), settings),
+    metrics: names.map((name) => pick<Objective['metrics'][number]>('a metric', metricFunctions, name)),
     names: ['loss', ...names],
   };
 }
@@ -67,9 +95,9 @@ export function resolveLoss(loss: Loss = 'softmaxCrossEntropy', metrics?: readon
 export function measure(
   objective: Objective,
   output: Tensor,
-  target: Tensor,
+  { y: target, weight }: Omit<DeviceBatch, 'x'>,
 ): { loss: Tensor; results: Tensor<'f32'> } {
-  const loss = objective.loss(output, target);
+  const loss = objective.loss(output, target, weight);
   if (loss.size !== 1) {
     throw new AnnealError('E_SHAPE', `fit: expected the loss to be a scalar, received [${loss.shape.join(',')}]`);
   }
@@ -146,8 +174,8 @@ export async function evaluateObjective(model: Module, data: Loader, objective: 
   for await (const batch of batchesOf(data, 0)) {
     const results = noGrad(() =>
       scope(() => {
-        const { x, y } = normalized(upload(batch), data.normalize);
-        return measure(objective, model.forward(x, evaluation), y).results;
+        const { x, ...target } = normalized(upload(batch), data.normalize);
+        return measure(objective, model.forward(x, evaluation), target).results;
       }),
     );
     const { backend } = results.storage;

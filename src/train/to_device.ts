@@ -7,19 +7,26 @@ import { type Tensor, tensor } from '../tensor/tensor.js';
 
 const onDevice = ({ data, shape, dtype }: HostTensor): Tensor => tensor(data, shape, { dtype });
 
-/** A batch as it is stored. */
-export function upload(batch: HostBatch): { x: Tensor; y: Tensor } {
-  return { x: onDevice(batch.x), y: onDevice(batch.y) };
+/** A batch on the device, as it is stored. */
+export type DeviceBatch = {
+  readonly x: Tensor;
+  readonly y: Tensor;
+  /** Of each example in the loss. */
+  readonly weight?: Tensor;
+};
+
+export function upload({ x, y, weight }: HostBatch): DeviceBatch {
+  return { x: onDevice(x), y: onDevice(y), ...(weight && { weight: onDevice(weight) }) };
 }
 
 /**
- * x as f32, or as f16 where it is not made of integers such as ids, normalised on the device as x * scale + offset; y as it is.
+ * x as f32, or as f16 where it is not made of integers such as ids, normalised on the device as x * scale + offset; the rest as it is.
  */
 export function normalized(
-  { x, y }: { x: Tensor; y: Tensor },
+  { x, ...rest }: DeviceBatch,
   normalize: Normalize | undefined,
   precision: FloatDType = 'f32',
-): { x: Tensor; y: Tensor } {
+): DeviceBatch {
   const casts = normalize !== undefined || x.dtype === 'u8' || (precision === 'f16' && x.dtype === 'f32');
-  return { x: casts ? cast(x, precision, normalize) : x, y };
+  return { x: casts ? cast(x, precision, normalize) : x, ...rest };
 }

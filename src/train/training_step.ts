@@ -12,7 +12,7 @@ import { guard } from '../tensor/recorder.js';
 import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { measure, type Objective } from './objective.js';
-import { normalized, upload } from './to_device.js';
+import { type DeviceBatch, normalized, upload } from './to_device.js';
 
 export interface TrainingStepOptions {
   readonly model: Module;
@@ -38,12 +38,11 @@ export interface Part {
   readonly gradScale: number;
 }
 
-type StepInputs = { readonly x: Tensor; readonly y: Tensor };
 type StepScalars = { readonly step: Scalar; readonly counter: Scalar; readonly gradScale: Scalar };
 
 export class TrainingStep implements Disposable {
   readonly #options: TrainingStepOptions;
-  readonly #captured: Captured<StepInputs, StepScalars, Tensor<'f32'>> | null;
+  readonly #captured: Captured<DeviceBatch, StepScalars, Tensor<'f32'>> | null;
   /** What a plan is for: looked at by the function, and guarded. */
   readonly #part = { first: true, last: true };
   #uncaptured: AnnealError | null = null;
@@ -51,7 +50,7 @@ export class TrainingStep implements Disposable {
   constructor(options: TrainingStepOptions) {
     this.#options = options;
     this.#captured = options.capture
-      ? capture((inputs: StepInputs, scalars: StepScalars) => this.#update(inputs, scalars), {
+      ? capture((inputs: DeviceBatch, scalars: StepScalars) => this.#update(inputs, scalars), {
           confirm: true,
           fallback: (reason) => {
             this.#uncaptured = reason;
@@ -80,7 +79,7 @@ export class TrainingStep implements Disposable {
   }
 
   #update(
-    inputs: StepInputs,
+    inputs: DeviceBatch,
     { step, counter, gradScale }: { [K in keyof StepScalars]: number | Scalar },
   ): Tensor<'f32'> {
     const { model, optimizer, objective, normalize, precision, seed } = this.#options;
@@ -88,8 +87,8 @@ export class TrainingStep implements Disposable {
     guard(() => part.first);
     guard(() => part.last);
     const { loss, results } = span('forward', () => {
-      const { x, y } = normalized(inputs, normalize, precision);
-      return measure(objective, model.forward(x, { training: true, seed, step: counter }), y);
+      const { x, ...target } = normalized(inputs, normalize, precision);
+      return measure(objective, model.forward(x, { training: true, seed, step: counter }), target);
     });
     if (part.first) optimizer.zeroGrad();
     backward(loss);

@@ -201,3 +201,62 @@ balanced('a callback that throws ends the run with its error', async () => {
   await assert.rejects(run.result, (thrown) => thrown === error);
   assert.deepEqual(order, ['a1', 'b1', 'a2', 'a error', 'b error']);
 });
+
+balanced('a ratio out of its bounds is warned of once, its rate scaled, or the run ended', async () => {
+  const outcome = async (options: train.UpdateRatioOptions): Promise<[train.TrainEvent[], train.FitResult]> => {
+    using model = mlp();
+    const callbacks = [train.updateRatio({ every: 1, ...options })];
+    await using run = train.fit(model, { data, epochs: 3, optimizer: sgd({ lr: 0.5 }), callbacks });
+    return [await collect(run), await run.result];
+  };
+  const [warned, { stopReason }] = await outcome({ upper: 1e-5, patience: 4 });
+  const messages = ofType(warned, 'warning').map(({ message }) => message);
+  assert.equal(messages.length, 2, messages.join());
+  assert.match(messages[0] ?? '', /^step 4: the update-to-weight ratio of dense1\.weight is \d.*, above 0\.0000100$/);
+  assert.equal(stopReason, 'completed');
+
+  const [stopped, result] = await outcome({ lower: 10, upper: 20, match: /dense2\.weight/, action: 'stop' });
+  assert.equal(result.stopReason, 'updateRatio');
+  assert.match(ofType(stopped, 'warning')[0]?.message ?? '', /^step 3: .*dense2\.weight is .*, below 10\.0$/);
+  assert.ok(result.steps <= 4);
+
+  const [scaled] = await outcome({ upper: 1e-3, action: 'scale' });
+  const ratios = ofType(scaled, 'step').map(({ updateRatios }) => updateRatios?.['dense1.weight'] ?? Number.NaN);
+  assert.ok((ratios[0] ?? 0) > 5e-3 && ratios.slice(9).every((ratio) => ratio < 2.5e-3), ratios.join());
+  assert.deepEqual(ofType((await outcome({ upper: 1e-5, action: 'none' }))[0], 'warning'), []);
+  refuses(() => train.updateRatio({ lower: 1, upper: 1 }), 'E_ARGUMENT', /lower < upper/);
+});
+
+test('the rate is reduced on a plateau as by PyTorch', async () => {
+  // torch.optim.lr_scheduler.ReduceLROnPlateau(opt, mode, factor=0.5, patience=1, threshold=0.1, cooldown=1, min_lr=0.2), lr 1:
+  // the rates after each value, by hand from its source.
+  const cases: [train.ReduceOnPlateauOptions, number[], number[]][] = [
+    [{}, [1, 0.95, 0.85, 0.84, 0.83, 0.82, 0.81, 0.8], [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25]],
+    [{ thresholdMode: 'abs', mode: 'max' }, [1, 1.05, 1.2, 1.25, 1.3, 1.3], [1, 1, 1, 1, 0.5, 0.5]],
+    [{ cooldown: 0 }, [1, 1, 1, 1, 1, 1, 1], [1, 1, 0.5, 0.5, 0.25, 0.25, 0.2]],
+  ];
+  for (const [options, values, expected] of cases) {
+    let at = 0;
+    const rates: number[] = [];
+    const feed: train.Callback = {
+      name: 'feed',
+      onEpoch: (_event, run) => void rates.push(run.optimizer.lr(0)),
+    };
+    const given: train.Callback = {
+      ...train.reduceOnPlateau({ factor: 0.5, patience: 1, threshold: 0.1, cooldown: 1, least: 0.2, ...options }),
+    };
+    const fed: train.Callback = {
+      name: 'fed',
+      onEpoch: (event, run) => given.onEpoch?.({ ...event, metrics: { val_loss: values[at++] ?? Number.NaN } }, run),
+    };
+    using model = mlp();
+    await using run = train.fit(model, {
+      data: trainSet.take(8).batch(8),
+      epochs: values.length,
+      optimizer: sgd({ lr: 1 }),
+      callbacks: [fed, feed],
+    });
+    await run.result;
+    assert.deepEqual(rates, expected, JSON.stringify(options));
+  }
+});

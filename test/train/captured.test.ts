@@ -33,7 +33,7 @@ async function eventsOf(capture: boolean, loss?: train.LossFunction, model = mlp
     seed: 3,
     capture,
     metrics: ['accuracy'],
-    callbacks: [train.updateRatio({ every: 3 })],
+    callbacks: [train.updateRatio({ every: 3, action: 'none' })],
     ...(loss ? { loss } : {}),
   });
   return await collect(run);

@@ -28,7 +28,9 @@ async function folder(use: (path: string) => Promise<void>): Promise<void> {
 const rate = schedule.cosine({ from: 0.1, steps: 6 * EPOCHS });
 const optimizers = {
   sgd: sgd({ lr: rate, momentum: 0.9, weightDecay: 1e-3, clipNorm: 1, ema: { decay: 0.9 } }),
-  adam: adam({ lr: rate }),
+  adam: adam({ lr: rate, groups: [{ match: /bias/, lrScale: 2 }] }),
+  'sgd with an equal average': sgd({ lr: rate, weightDecay: rate, swa: { startStep: 5, every: 2 } }),
+  'sgd with a corrected average': sgd({ lr: rate, ema: { decay: 0.9, biasCorrection: true, startStep: 3 } }),
 };
 
 function options(directory: string, more: Partial<train.FitOptions> = {}): train.FitOptions {
@@ -40,6 +42,8 @@ function options(directory: string, more: Partial<train.FitOptions> = {}): train
     optimizer: optimizers.sgd,
     callbacks: [
       train.earlyStopping({ monitor: 'val_loss', patience: 50, restoreBest: true }),
+      train.reduceOnPlateau({ monitor: 'loss', mode: 'max', patience: 0, factor: 0.5 }),
+      train.updateRatio({ every: 2, upper: 5e-3, action: 'scale' }),
       train.checkpoint({ directory, everySteps: 2, keepLast: 100 }),
     ],
     ...more,
