@@ -14,7 +14,7 @@ export interface DeviceOptions {
   readonly precision?: Precision;
 }
 
-function deviceNamed(text: string): DeviceOptions['device'] {
+export function deviceNamed(text: string): DeviceOptions['device'] {
   if (text === 'auto' || text === 'cpu' || text === 'webgpu' || isCudaName(text)) return text;
   throw new InvalidArgumentError('Allowed choices are auto, cpu, webgpu, cuda, cuda:1 and so on.');
 }

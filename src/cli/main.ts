@@ -6,11 +6,12 @@ import { DEFAULT_EVENTS } from '../profile/session.js';
 import { version } from '../version.js';
 import { bench, peersOf } from './bench.js';
 import { compareScript } from './compare.js';
-import { withDevice } from './device.js';
+import { deviceNamed, withDevice } from './device.js';
 import { doctor } from './doctor.js';
 import { profileScript } from './profile.js';
 import { quickstart } from './quickstart.js';
 import { addScheduleCommand } from './schedule.js';
+import { resumeRun, trainConfig } from './train.js';
 
 function integer(minimum: number): (text: string) => number {
   return (text) => {
@@ -101,6 +102,28 @@ program
   });
 
 addScheduleCommand(program);
+
+withDevice(program.command('train'), 'where to train')
+  .description('train what a file says: a default export by train.defineConfig')
+  .argument('<config>', 'a module; TypeScript where Node.js reads it, or tsx is installed')
+  .argument('[args...]', 'what the configuration is told')
+  .option('--dir <folder>', "the run's folder (default: runs/<name of the file>, numbered)")
+  .option('--epochs <count>', "in place of the configuration's", integer(1))
+  .option('--seed <number>', "in place of the configuration's", integer(0))
+  .action(async (config, args, options) => {
+    process.exitCode = await trainConfig(config, args, options);
+  });
+
+program
+  .command('resume')
+  .description('go on with a run of "anneal train" from its newest whole checkpoint')
+  .argument('<run>', "the run's folder")
+  .option('--epochs <count>', 'another end', integer(1))
+  .option('--device <name>', 'another device', deviceNamed)
+  .option('--allow-software', 'take a WebGPU adapter that is a CPU', false)
+  .action(async (folder, options) => {
+    process.exitCode = await resumeRun(folder, options);
+  });
 
 program
   .command('doctor')

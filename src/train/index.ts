@@ -8,6 +8,7 @@ export {
 } from './batch_size_finder.js';
 export type { Best, Callback, CallbackState, Moment, RunHandle, Wanted } from './callback.js';
 export { type CheckpointOptions, checkpoint } from './checkpoint.js';
+export { type ConfigContext, defineConfig, type Lengths, type TrainConfig, type TrainData } from './config.js';
 export { type EarlyStoppingOptions, earlyStopping } from './early_stopping.js';
 export type {
   ActivationStatistics,

@@ -37,9 +37,9 @@ for (const [name, args, message] of refusals) {
 }
 
 test('an unknown command is refused; help and version are not', async () => {
-  const unknown = await anneal(['train']);
+  const unknown = await anneal(['trian']);
   assert.equal(unknown.code, 1);
-  assert.match(unknown.stderr, /unknown command 'train'/);
+  assert.match(unknown.stderr, /unknown command 'trian'/);
   const help = await anneal(['quickstart', '--help']);
   assert.equal(help.code, 0);
   assert.match(help.stdout, /--epochs <count>/);

@@ -1,0 +1,199 @@
+// `anneal train` and `anneal resume`: a configuration trained in a folder of its own, and gone on with.
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, join, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { DeviceName } from '../backend/backend.js';
+import { AnnealError } from '../errors.js';
+import { writeSafetensors } from '../io/safetensors.js';
+import * as report from '../report/index.js';
+import { readDescription } from '../report/run.js';
+import type { ConfigContext, FitOptions, TrainConfig } from '../train/index.js';
+import * as train from '../train/index.js';
+import { type DeviceOptions, useDevice } from './device.js';
+import { checkScript } from './script.js';
+
+export interface TrainOptions extends DeviceOptions {
+  /** The run's folder. */
+  readonly dir?: string;
+  readonly epochs?: number;
+  readonly seed?: number;
+}
+
+/** Shell convention: 128 + SIGINT. */
+const INTERRUPTED = 130;
+
+const checkpointsOf = (dir: string): string => join(dir, 'checkpoints');
+const isTypeScript = (path: string): boolean => /\.[cm]?ts$/.test(path);
+
+/** TypeScript where Node.js does not read it itself: by the tsx that the user has. */
+async function loadTypeScript(path: string): Promise<void> {
+  try {
+    checkScript('train', path);
+  } catch (error) {
+    let tsx: string;
+    try {
+      tsx = createRequire(path).resolve('tsx/esm/api');
+    } catch {
+      throw error;
+    }
+    const api: { register?: () => unknown } = await import(pathToFileURL(tsx).href);
+    api.register?.();
+  }
+}
+
+/** The default export of a configuration's file. @throws E_IO, E_ARGUMENT */
+async function load(path: string, context: ConfigContext): Promise<TrainConfig> {
+  if (!existsSync(path)) throw new AnnealError('E_IO', `train: expected a configuration, found no file ${path}`);
+  if (isTypeScript(path)) await loadTypeScript(path);
+  const loaded: { default?: unknown } = await import(pathToFileURL(path).href);
+  // A CommonJS module, or one compiled to it, has its exports under default.
+  const outer = loaded.default;
+  const given = typeof outer === 'object' && outer !== null && 'default' in outer ? outer.default : outer;
+  const config: unknown = typeof given === 'function' ? await given(context) : given;
+  if (!isConfig(config)) {
+    throw new AnnealError(
+      'E_ARGUMENT',
+      `${path}: expected a default export by train.defineConfig with model, data, optimizer and epochs`,
+    );
+  }
+  return config;
+}
+
+function isConfig(value: unknown): value is TrainConfig {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    ['model', 'data', 'optimizer'].every((name) => name in value) &&
+    'epochs' in value &&
+    typeof value.epochs === 'number'
+  );
+}
+
+/** runs/<name>, runs/<name>-2 and so on: the first that is not there. */
+function freshFolder(path: string): string {
+  const name = basename(path).replace(/(\.config)?\.[cm]?[jt]s$/, '');
+  for (let count = 1; ; count++) {
+    const dir = join('runs', count === 1 ? name : `${name}-${count}`);
+    if (!existsSync(dir)) return dir;
+  }
+}
+
+/** Trains a configuration from its beginning. */
+export async function trainConfig(path: string, args: readonly string[], options: TrainOptions): Promise<number> {
+  const dir = options.dir ?? freshFolder(path);
+  if ((await train.latestCheckpoint(dir)).checkpoint !== null) {
+    const again = `go on with it by "anneal resume ${dir}", or choose another folder`;
+    throw new AnnealError(
+      'E_ARGUMENT',
+      `train: expected a folder without checkpoints, ${dir} holds those of a run: ${again}`,
+    );
+  }
+  return run(resolve(path), args, dir, options, false);
+}
+
+/** Goes on with a run that was stopped, killed or has failed, from its newest whole checkpoint. */
+export async function resumeRun(dir: string, options: Partial<TrainOptions>): Promise<number> {
+  const { config } = await readDescription(dir);
+  const { command } = config;
+  if (typeof command !== 'object' || command === null || !('source' in command)) {
+    throw new AnnealError('E_ARGUMENT', `resume: expected a run that "anneal train" began, ${dir} holds none`);
+  }
+  const { source, args, seed, epochs, device, allowSoftware } = command;
+  if ((await train.latestCheckpoint(dir)).checkpoint === null)
+    throw new AnnealError('E_ARGUMENT', `resume: expected a checkpoint in ${dir}, found none`);
+  const given: TrainOptions = {
+    device: (options.device ?? String(device)) as DeviceName,
+    allowSoftware: options.allowSoftware === true || allowSoftware === true,
+    ...(typeof seed === 'number' && { seed }),
+    ...(typeof epochs === 'number' && { epochs }),
+    ...(options.epochs !== undefined && { epochs: options.epochs }),
+  };
+  return run(resolve(dir, String(source)), Array.isArray(args) ? args.map(String) : [], dir, given, true);
+}
+
+async function run(
+  path: string,
+  args: readonly string[],
+  dir: string,
+  options: TrainOptions,
+  resumes: boolean,
+): Promise<number> {
+  const { name, detail } = await useDevice(options);
+  const config = await load(path, { args, seed: options.seed ?? 0, epochs: options.epochs });
+  const seed = options.seed ?? config.seed ?? 0;
+  const epochs = options.epochs ?? config.epochs;
+  const context: ConfigContext = { args, seed, epochs: options.epochs };
+  console.log(`Device ${name}: ${detail}. Seed ${seed}. Folder ${dir}.`);
+  const {
+    title = basename(dir),
+    model: givenModel,
+    data: givenData,
+    optimizer,
+    checkpoint,
+    config: settings,
+    ...rest
+  } = config;
+  const model = typeof givenModel === 'function' ? await givenModel(context) : givenModel;
+  const data = typeof givenData === 'function' ? await givenData(context) : { train: givenData };
+  const { batchesPerEpoch = Number.NaN } = data.train;
+  const stepsPerEpoch = Math.ceil(batchesPerEpoch / (rest.accumulate ?? 1));
+  const command = {
+    source: relative(dir, path),
+    args,
+    seed,
+    epochs,
+    device: options.device,
+    allowSoftware: options.allowSoftware,
+  };
+  const controller = new AbortController();
+  const onInterrupt = (): void => {
+    // A second Ctrl-C ends the process at once, as without this handler.
+    process.off('SIGINT', onInterrupt);
+    controller.abort();
+  };
+  process.on('SIGINT', onInterrupt);
+  try {
+    const fitting: FitOptions = {
+      ...rest,
+      data: data.train,
+      ...(data.validation && { validation: data.validation }),
+      epochs,
+      seed,
+      optimizer:
+        typeof optimizer === 'function'
+          ? optimizer({ epochs, stepsPerEpoch, totalSteps: stepsPerEpoch * epochs })
+          : optimizer,
+      callbacks: [
+        ...(rest.callbacks ?? []),
+        ...(checkpoint === false ? [] : [train.checkpoint({ ...checkpoint, directory: checkpointsOf(dir) })]),
+        report.record({ dir, title, config: { ...settings, command } }),
+        report.progress(),
+      ],
+      signal: controller.signal,
+      ...(resumes && { resume: dir }),
+    };
+    await using training = train.fit(model, fitting);
+    const { stopReason, best, steps } = await training.result;
+    const shown = (file: string): string => relative(process.cwd(), join(dir, file));
+    if (stopReason === 'aborted') {
+      console.log(`\nInterrupted after ${steps} steps. Go on with: npx anneal resume ${relative(process.cwd(), dir)}`);
+      return INTERRUPTED;
+    }
+    const weights = Object.entries(Object.fromEntries(await model.stateDict()));
+    const tensors = weights.map(
+      ([key, { shape, data: values }]) => [key, { shape, data: values, dtype: 'f32' }] as const,
+    );
+    await writeSafetensors(join(dir, 'model.safetensors'), Object.fromEntries(tensors));
+    if (best)
+      console.log(
+        `\nBest: ${best.monitor} ${best.value} after epoch ${best.epoch + 1}${best.restored ? ', restored' : ''}.`,
+      );
+    console.log(`Stopped: ${stopReason}, after ${steps} steps.`);
+    console.log(`Weights ${shown('model.safetensors')}\nReport  ${shown('report.html')}`);
+    return 0;
+  } finally {
+    process.off('SIGINT', onInterrupt);
+    model.dispose();
+  }
+}
