@@ -254,7 +254,7 @@ await main(async () => {
     rmSync(stampPath, { force: true });
     await (tool === 'cmake' ? buildWithCMake() : buildWithNodeGyp());
     checkLoads();
-    writeFileSync(stampPath, `${JSON.stringify({ hash, tool, werror })}\n`);
+    writeFileSync(stampPath, `${JSON.stringify({ hash, tool, compiler, werror })}\n`);
     log(`built ${relative(root, addonPath)} in ${since(start)}`);
   });
 });

@@ -191,7 +191,8 @@ export function toAnnealError(error: unknown): AnnealError {
   return new AnnealError('E_INTERNAL', String(error));
 }
 
-function load(): Addon {
+/** Where the addon lies. @throws E_DEVICE where there is none */
+export function addonPath(): string {
   const root = packageRoot();
   const candidates = [
     ...(process.env.ANNEAL_ADDON ? [process.env.ANNEAL_ADDON] : []),
@@ -205,9 +206,13 @@ function load(): Addon {
       `expected the native addon at ${candidates[0]}, found none: run "npm rebuild anneal" (or "npm run build:addon" in the repository)`,
     );
   }
+  return found;
+}
+
+function load(): Addon {
   let raw: Addon;
   try {
-    raw = createRequire(import.meta.url)(found);
+    raw = createRequire(import.meta.url)(addonPath());
   } catch (error) {
     throw toAnnealError(error);
   }

@@ -51,7 +51,12 @@ test('an unknown command is refused; help and version are not', async () => {
 test('doctor names the device and its kernels', async () => {
   const { code, stdout } = await anneal(['doctor']);
   assert.equal(code, 0);
-  assert.match(stdout, new RegExp(`^cpu +ok +${cpuInfo().isa} kernels, \\d+ threads$`, 'm'));
+  const { isa, threads, compiled } = cpuInfo();
+  assert.match(stdout, new RegExp(`^cpu +ok +${isa} kernels, \\d+ threads$`, 'm'));
+  assert.match(stdout, new RegExp(`^kernels +${isa}, ${threads} threads; built: ${compiled.join(', ')};`, 'm'));
+  assert.match(stdout, /^anneal +\d+\.\d+\.\d+, Node\.js v\d+/m);
+  assert.match(stdout, /^addon +\S+anneal\.node, (built by (cmake|node-gyp)|prebuilt)/m);
+  assert.match(stdout, /^optional +webgpu \d\S+, /m);
 });
 
 test('Ctrl-C ends the quickstart with 130, a checkpoint that loads and a report', async () => {
