@@ -5,6 +5,8 @@ import type { Backend, DeviceName, MemoryInfo } from './backend.js';
 import { createCpuBackend } from './cpu.js';
 import { cudaDetail, isCudaName } from './cuda.js';
 
+export { addonPath } from '../binding.js';
+
 const backends = new Map<DeviceName, Backend>();
 
 /** The one asked for last, which nearly always is the one asked for next. */

@@ -4,8 +4,8 @@ import { createRequire } from 'node:module';
 import { arch, cpus, platform, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { cudaDetail } from '../backend/cuda.js';
-import { cpuInfo, type DeviceInfo, devices } from '../backend/device.js';
-import { addonPath } from '../binding.js';
+import { addonPath, cpuInfo, type DeviceInfo, devices } from '../backend/device.js';
+
 import { request } from '../device.js';
 import { packageRoot } from '../package_root.js';
 import { version } from '../version.js';
