@@ -66,7 +66,7 @@ template <int BO, int BK, bool Along, int W, class Place> class TileLoader {
   }
 
   // Begins to bring the block at k0; k from kEnd on counts as zero.
-  ANNEAL_GPU void fetch(const Place& place, int k0, int kEnd, Buffer& buffer) {
+  ANNEAL_GPU void fetch(const Place& place, int k0, int kEnd, [[maybe_unused]] Buffer& buffer) {
 #pragma unroll
     for (int i = 0; i < count; ++i) {
       int o, k;

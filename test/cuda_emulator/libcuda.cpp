@@ -11,226 +11,18 @@
 //   ANNEAL_CUDA_EMULATOR_VERSION   the CUDA version that the driver is for (13000)
 //   ANNEAL_CUDA_EMULATOR_HIDDEN    1: it passes for a GPU's driver, so that kernels would come from the build
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
-#include <deque>
-#include <functional>
+#include <cstring>
 #include <map>
 #include <memory>
-#include <mutex>
-#include <set>
-#include <string>
-#include <thread>
-#include <vector>
 
-#include "../../native/backends/cuda/driver.h"
-#include "emulator.h"
+#include "world.h"
 
 namespace anneal::cuda {
 namespace {
 
-constexpr Result kInvalidValue = 1, kNotInitialized = 3, kInvalidContext = 201, kInvalidHandle = 400, kNotFound = 500,
-                 kIllegalAddress = 700;
-constexpr size_t kSharedPerBlock = 227 << 10;
-
-int64_t setting(const char* variable, int64_t otherwise) {
-  const char* const text = std::getenv(variable);
-  return text == nullptr || *text == '\0' ? otherwise : std::strtoll(text, nullptr, 10);
-}
-
-using Clock = std::chrono::steady_clock;
-
-struct EventState {
-  std::mutex mutex;
-  std::condition_variable over;
-  uint64_t recorded = 0, reached = 0;
-  Clock::time_point time{};
-};
-
-// A stream: what is enqueued is run by a thread of its own, in order.
-class StreamState {
- public:
-  StreamState() : thread_([this] { loop(); }) {}
-  ~StreamState() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  }
-  void push(std::function<void()> task) {
-    {
-      const std::lock_guard lock(mutex_);
-      tasks_.push_back(std::move(task));
-    }
-    changed_.notify_all();
-  }
-  void drain() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return tasks_.empty() && !busy_; });
-  }
-
- private:
-  void loop() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      changed_.wait(lock, [&] { return stopping_ || !tasks_.empty(); });
-      if (tasks_.empty()) return;
-      const std::function<void()> task = std::move(tasks_.front());
-      tasks_.pop_front();
-      busy_ = true;
-      lock.unlock();
-      task();
-      lock.lock();
-      busy_ = false;
-      changed_.notify_all();
-    }
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::function<void()>> tasks_;
-  bool stopping_ = false, busy_ = false;
-  std::thread thread_;
-};
-
-struct KernelNode {
-  const KernelEntry* kernel;
-  emulation::LaunchSize size;
-  std::vector<std::byte> args;
-};
-
-struct GraphState {
-  std::vector<std::unique_ptr<KernelNode>> nodes;
-};
-
-struct ExecState {
-  std::map<const KernelNode*, size_t> places;  // of the graph's nodes
-  std::shared_ptr<std::vector<KernelNode>> nodes;
-};
-
-struct ModuleState {
-  std::string room;
-};
-
-// Everything of the process; never destroyed, as a driver's is not.
-struct World {
-  std::mutex mutex;
-  bool initialised = false;
-  std::map<uintptr_t, size_t> allocations;
-  size_t allocated = 0;
-  std::set<const void*> streams, events, modules, graphs, execs, pinned;
-  std::map<std::string, std::pair<std::string, int64_t>> failing;  // by call: what was asked for, and how many calls are left
-  // After this every call gives it.
-  std::atomic<Result> sticky{kSuccess};
-  std::string what;
-  uint64_t seed = static_cast<uint64_t>(setting("ANNEAL_CUDA_EMULATOR_SEED", 1));
-};
-
-World& world() {
-  static World& made = *new World;
-  return made;
-}
-
-// What the call of this name is to give, if a test asked for that.
-// `ofContext`: it is refused once the context is broken, and such an error breaks it.
-Result asked(const char* name, bool ofContext) {
-  World& w = world();
-  const std::lock_guard lock(w.mutex);
-  const char* const text = std::getenv("ANNEAL_CUDA_EMULATOR_FAIL");
-  if (text != nullptr) {
-    const std::string wish = text;
-    const size_t first = wish.find(':'), second = wish.find(':', first + 1);
-    if (first != std::string::npos && second != std::string::npos && wish.substr(0, first) == name) {
-      auto& [known, left] = w.failing[name];
-      if (known != wish) {
-        known = wish;
-        left = std::strtoll(wish.c_str() + first + 1, nullptr, 10);
-      }
-      if (left > 0 && --left == 0) {
-        const auto result = static_cast<Result>(std::strtol(wish.c_str() + second + 1, nullptr, 10));
-        if (ofContext && isSticky(result)) w.sticky = result;
-        return result;
-      }
-    }
-  } else {
-    w.failing.clear();
-  }
-  if (!w.initialised && std::string(name) != "cuInit") return kNotInitialized;
-  return ofContext ? w.sticky.load() : kSuccess;
-}
-
-#define ANNEAL_ENTER(name)                                          \
-  if (const Result asked_ = asked(#name, true); asked_ != kSuccess) \
-  return asked_
-#define ANNEAL_ENTER_DEVICE(name)                                    \
-  if (const Result asked_ = asked(#name, false); asked_ != kSuccess) \
-  return asked_
-
-bool live(const std::set<const void*>& set, const void* handle) {
-  const std::lock_guard lock(world().mutex);
-  return set.count(handle) != 0;
-}
-
-void add(std::set<const void*>& set, const void* handle) {
-  const std::lock_guard lock(world().mutex);
-  set.insert(handle);
-}
-
-bool remove(std::set<const void*>& set, const void* handle) {
-  const std::lock_guard lock(world().mutex);
-  return set.erase(handle) != 0;
-}
-
-bool within(Pointer pointer, size_t bytes) {
-  World& w = world();
-  const std::lock_guard lock(w.mutex);
-  auto found = w.allocations.upper_bound(pointer);
-  if (found == w.allocations.begin()) return false;
-  --found;
-  return pointer - found->first <= found->second && bytes <= found->second - (pointer - found->first);
-}
-
-void failForGood(Result result, const std::string& what) {
-  World& w = world();
-  {
-    const std::lock_guard lock(w.mutex);
-    if (w.sticky == kSuccess) w.what = what;
-  }
-  w.sticky = result;
-}
-
-StreamState* streamOf(Stream stream) { return reinterpret_cast<StreamState*>(stream); }
-EventState* eventOf(Event event) { return reinterpret_cast<EventState*>(event); }
-
-void execute(const KernelNode& node) {
-  World& w = world();
-  if (w.sticky != kSuccess) return;
-  uint64_t seed;
-  {
-    const std::lock_guard lock(w.mutex);
-    seed = w.seed = w.seed * 6364136223846793005ull + 1442695040888963407ull;
-  }
-  if (const auto failure = emulation::runKernel(*node.kernel, node.size, node.args.data(), seed)) {
-    std::fprintf(stderr, "emulated CUDA: %s\n", failure->c_str());
-    failForGood(kIllegalAddress, *failure);
-  }
-}
-
-Result nodeOf(const KernelNodeParams& p, KernelNode& node) {
-  const auto* const kernel = reinterpret_cast<const KernelEntry*>(p.function);
-  const uint64_t threads = uint64_t{p.blockX} * p.blockY * p.blockZ;
-  if (kernel == nullptr || p.kernelParams == nullptr) return kInvalidValue;
-  if (p.gridX == 0 || p.gridY == 0 || p.gridZ == 0 || threads == 0 || threads > 1024 || p.blockZ > 64) return kInvalidValue;
-  if (p.gridX > 0x7fffffffu || p.gridY > 65535 || p.gridZ > 65535 || p.sharedBytes > kSharedPerBlock) return kInvalidValue;
-  const auto* const args = static_cast<const std::byte*>(p.kernelParams[0]);
-  node = {kernel, {{p.gridX, p.gridY, p.gridZ}, {p.blockX, p.blockY, p.blockZ}, p.sharedBytes}, {args, args + kernel->argBytes}};
-  return kSuccess;
-}
 
 Result allocate(Pointer* pointer, size_t bytes) {
   World& w = world();
@@ -262,13 +54,8 @@ Result release(Pointer pointer) {
 
 extern "C" {
 
-#define ANNEAL_EXPORT __attribute__((visibility("default")))
 // That it is here says what this library is.
 ANNEAL_EXPORT int anneal_emulated_cuda = setting("ANNEAL_CUDA_EMULATOR_HIDDEN", 0) == 0;
-
-#define ANNEAL_CALL(name, arguments) ANNEAL_EXPORT Result name arguments;
-ANNEAL_CUDA_DRIVER(ANNEAL_CALL)
-#undef ANNEAL_CALL
 
 Result cuInit(unsigned) {
   ANNEAL_ENTER_DEVICE(cuInit);
@@ -544,68 +331,6 @@ Result cuLaunchKernel(Function function, unsigned gridX, unsigned gridY, unsigne
       nodeOf({function, gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes, params, extra}, *node);
   if (result != kSuccess) return result;
   streamOf(stream)->push([node] { execute(*node); });
-  return kSuccess;
-}
-Result cuGraphCreate(Graph* graph, unsigned) {
-  ANNEAL_ENTER(cuGraphCreate);
-  auto* const made = new GraphState;
-  add(world().graphs, made);
-  *graph = reinterpret_cast<Graph>(made);
-  return kSuccess;
-}
-Result cuGraphAddKernelNode(GraphNode* node, Graph graph, const GraphNode* after, size_t count, const KernelNodeParams* params) {
-  ANNEAL_ENTER(cuGraphAddKernelNode);
-  if (!live(world().graphs, graph)) return kInvalidHandle;
-  auto& nodes = reinterpret_cast<GraphState*>(graph)->nodes;
-  // Only chains are emulated.
-  const bool chained = nodes.empty() ? count == 0 : count == 1 && reinterpret_cast<KernelNode*>(*after) == nodes.back().get();
-  if (!chained) return kInvalidValue;
-  auto made = std::make_unique<KernelNode>();
-  const Result result = nodeOf(*params, *made);
-  if (result != kSuccess) return result;
-  *node = reinterpret_cast<GraphNode>(made.get());
-  nodes.push_back(std::move(made));
-  return kSuccess;
-}
-Result cuGraphInstantiateWithFlags(GraphExec* exec, Graph graph, unsigned long long) {
-  ANNEAL_ENTER(cuGraphInstantiate);
-  if (!live(world().graphs, graph)) return kInvalidHandle;
-  auto* const made = new ExecState;
-  made->nodes = std::make_shared<std::vector<KernelNode>>();
-  for (const auto& node : reinterpret_cast<GraphState*>(graph)->nodes) {
-    made->places.emplace(node.get(), made->nodes->size());
-    made->nodes->push_back(*node);
-  }
-  add(world().execs, made);
-  *exec = reinterpret_cast<GraphExec>(made);
-  return kSuccess;
-}
-Result cuGraphExecKernelNodeSetParams(GraphExec exec, GraphNode node, const KernelNodeParams* params) {
-  ANNEAL_ENTER(cuGraphExecKernelNodeSetParams);
-  if (!live(world().execs, exec)) return kInvalidHandle;
-  auto& state = *reinterpret_cast<ExecState*>(exec);
-  const auto place = state.places.find(reinterpret_cast<const KernelNode*>(node));
-  if (place == state.places.end()) return kInvalidValue;
-  // What is enqueued keeps what it was enqueued with.
-  if (state.nodes.use_count() > 1) state.nodes = std::make_shared<std::vector<KernelNode>>(*state.nodes);
-  return nodeOf(*params, (*state.nodes)[place->second]);
-}
-Result cuGraphLaunch(GraphExec exec, Stream stream) {
-  ANNEAL_ENTER(cuGraphLaunch);
-  if (!live(world().execs, exec) || !live(world().streams, stream)) return kInvalidHandle;
-  streamOf(stream)->push([nodes = reinterpret_cast<ExecState*>(exec)->nodes] {
-    for (const KernelNode& node : *nodes) execute(node);
-  });
-  return kSuccess;
-}
-Result cuGraphExecDestroy(GraphExec exec) {
-  if (!remove(world().execs, exec)) return kInvalidHandle;
-  delete reinterpret_cast<ExecState*>(exec);
-  return kSuccess;
-}
-Result cuGraphDestroy(Graph graph) {
-  if (!remove(world().graphs, graph)) return kInvalidHandle;
-  delete reinterpret_cast<GraphState*>(graph);
   return kSuccess;
 }
 
