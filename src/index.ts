@@ -33,6 +33,7 @@ export { keep, scope } from './tensor/scope.js';
 export type { Shape } from './tensor/shape.js';
 export { Tensor, type TensorOptions, tensor } from './tensor/tensor.js';
 export * as train from './train/index.js';
+export * as transfer from './transfer/index.js';
 
 profileByEnvironment();
 recordByEnvironment();

@@ -157,6 +157,8 @@ export class Recording implements Recorder {
     // It may be given other memory: by an optimizer, or while averaged weights are swapped in.
     this.guard(() => (tensor.disposed ? null : tensor.storage));
     this.guard(() => (tensor.disposed ? null : tensor.offset));
+    // A parameter may be frozen or not.
+    this.guard(() => tensor.requiresGrad);
   }
 
   refuse(expected: string, received: string): void {

@@ -10,5 +10,12 @@ export { type BatchNormOptions, batchNorm, type LayerNormOptions, layerNorm } fr
 export { avgPool2d, globalAvgPool2d, globalMaxPool2d, maxPool2d } from './layers/pool.js';
 export { flatten, reshapeTo as reshape } from './layers/shape_layers.js';
 export * as models from './models/index.js';
-export { evaluation, type Mode, Module, type Weights } from './module.js';
+export { evaluation, type Mode, Module, type NameMatch, type Weights } from './module.js';
 export { Sequential, sequential } from './sequential.js';
+export {
+  type LoadWeightsOptions,
+  loadWeights,
+  type SaveWeightsOptions,
+  saveWeights,
+  type WeightsReport,
+} from './weights.js';

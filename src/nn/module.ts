@@ -2,6 +2,7 @@
 
 import { AnnealError } from '../errors.js';
 import type { Num } from '../scalar.js';
+import { guard } from '../tensor/recorder.js';
 import { formatShape, type Shape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 
@@ -21,6 +22,15 @@ export interface Mode {
   readonly observe?: (layer: Module, output: Tensor) => void;
 }
 
+/** Parts of a model by name: a pattern or a function of full names, or names of parameters and of layers with all that is in them. */
+export type NameMatch = RegExp | readonly string[] | ((name: string) => boolean);
+
+export function matchesName(match: NameMatch, name: string): boolean {
+  if (match instanceof RegExp) return name.search(match) >= 0; // unlike test(), blind to lastIndex
+  if (typeof match === 'function') return match(name);
+  return match.some((each) => name === each || name.startsWith(`${each}.`));
+}
+
 export const evaluation: Mode = { training: false, seed: 0, step: 0 };
 
 /** Values of parameters and buffers on the host, by full name. */
@@ -35,6 +45,7 @@ export abstract class Module {
   readonly #buffers = new Map<string, Tensor<'f32'>>();
   readonly #children = new Map<string, Module>();
   #built = false;
+  #frozen = false;
   #path = '';
 
   /** The name of the layer's kind, for names and errors: 'dense', 'conv2d'. */
@@ -96,11 +107,48 @@ export abstract class Module {
     return module;
   }
 
+  /** Puts another module in the place of a child; that one is the caller's to dispose. */
+  protected replaceChild(name: string, module: Module): void {
+    this.#children.set(name, module);
+  }
+
   get children(): ReadonlyMap<string, Module> {
     return this.#children;
   }
 
-  /** Every trainable parameter by its full name, e.g. `conv1.weight`, in the order of the layers. */
+  /**
+   * Whether it runs as in evaluation, also while the model trains: a batch norm by its running statistics, which stand still, a
+   * dropout drops nothing. A layer is when all of its own parameters are frozen, or, where it has none, when its name was matched.
+   */
+  get frozen(): boolean {
+    guard(() => this.#frozen);
+    return this.#frozen;
+  }
+
+  /** See `transfer.freeze`. Gives the full names of the parameters and of layers without any that matched. */
+  setFrozen(match: NameMatch, frozen: boolean, prefix = ''): string[] {
+    const found: string[] = [];
+    for (const [name, parameter] of this.#parameters) {
+      const path = joinPath(prefix, name);
+      if (!matchesName(match, path)) continue;
+      found.push(path);
+      parameter.requiresGrad = !frozen;
+      if (!frozen) continue;
+      // An optimizer updates what has a gradient.
+      if (parameter.grad !== parameter.gradSlot) parameter.grad?.dispose();
+      parameter.grad = null;
+    }
+    if (this.#parameters.size > 0) {
+      this.#frozen = [...this.#parameters.values()].every(({ requiresGrad }) => !requiresGrad);
+    } else if (this.#children.size === 0 && matchesName(match, prefix)) {
+      found.push(prefix);
+      this.#frozen = frozen;
+    }
+    for (const [name, child] of this.#children) found.push(...child.setFrozen(match, frozen, joinPath(prefix, name)));
+    return found;
+  }
+
+  /** Every parameter by its full name, e.g. `conv1.weight`, in the order of the layers. */
   namedParameters(prefix = ''): Map<string, Tensor<'f32'>> {
     return this.#collect(prefix, (module) => module.#parameters);
   }
@@ -119,7 +167,7 @@ export abstract class Module {
     return result;
   }
 
-  /** The number of trainable parameters. */
+  /** The number of parameters, frozen ones included. */
   get parameterCount(): number {
     let count = 0;
     for (const tensor of this.namedParameters().values()) count += tensor.size;
@@ -171,6 +219,7 @@ export abstract class Module {
     this.#buffers.clear();
     for (const child of this.#children.values()) child.dispose();
     this.#built = false;
+    this.#frozen = false;
   }
 
   [Symbol.dispose](): void {

@@ -12,7 +12,7 @@ export const data = trainSet.shuffle().batch(32); // 6 steps an epoch
 export const validation = testSet.batch(40); // the last batch is smaller
 
 /** A test at whose end no tensor and no buffer is left. */
-export function balanced(name: string, body: () => Promise<void>): void {
+export function balanced(name: string, body: () => void | Promise<void>): void {
   test(name, async () => {
     const before = [liveTensors(), memory().liveBuffers];
     await body();

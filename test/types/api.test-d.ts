@@ -20,6 +20,7 @@ import {
   scope,
   tensor,
   train,
+  transfer,
 } from '../../src/index.js';
 import type { Tensor } from '../../src/tensor/tensor.js';
 
@@ -270,6 +271,28 @@ export async function optimizers(optimizer: optim.Optimizer): Promise<void> {
   is<Awaited<ReturnType<typeof optimizer.weightNorms>>, Record<string, number>>();
   const { averaging } = await optimizer.stateDict();
   is<typeof averaging, optim.AveragingState | undefined>();
+}
+
+export async function transfers(): Promise<void> {
+  const model = nn.models.mlp({ hidden: [8], outputs: 2 });
+  is<ReturnType<typeof transfer.freeze>, string[]>();
+  transfer.freeze(model, ['dense1']);
+  transfer.unfreeze(model, (name) => name.startsWith('dense1'));
+  // @ts-expect-error: a pattern, names or a function
+  transfer.freeze(model, 'dense1');
+  transfer.replaceHead(model, { units: 3, bias: false, seed: 1 });
+  transfer.replaceHead(model, { layer: nn.dense({ units: 3 }) });
+  // @ts-expect-error: units or a layer are needed
+  transfer.replaceHead(model, { seed: 1 });
+  const options = transfer.fineTune(model, { lr: 0.1, momentum: 0.9 }, { bodyScale: 0.2 });
+  is<typeof options.momentum, number>();
+  optim.sgd(options);
+  // @ts-expect-error: a rate is needed
+  transfer.fineTune(model, { momentum: 0.9 });
+  is<ReturnType<typeof transfer.gradualUnfreezing>, train.Callback>();
+  is<Awaited<ReturnType<typeof nn.loadWeights>>, nn.WeightsReport>();
+  await nn.loadWeights('weights.safetensors', model, { match: /^dense1/, strict: false });
+  await nn.saveWeights('weights.safetensors', model, { metadata: { task: 'digits' } });
 }
 
 export async function profiles(): Promise<void> {

@@ -23,7 +23,7 @@ class Dropout extends Module {
   }
 
   override forward(x: Tensor, mode: Mode): Tensor {
-    if (!mode.training || this.#p === 0) return x;
+    if (!mode.training || this.#p === 0 || this.frozen) return x;
     // Each layer draws from a stream of its own; the step is the counter.
     const [stream] = deriveKey(mode.seed, `dropout:${this.#path}`);
     return dropoutOp(x, this.#p, { seed: mode.seed, stream, counter: mode.step });

@@ -46,10 +46,10 @@ class BatchNorm extends Module {
   }
 
   override forward(x: Tensor, mode: Mode): Tensor {
-    const { statistics } = mode;
+    const statistics = this.frozen ? undefined : mode.statistics;
     return batchNormOp(x, {
       ...this.#options,
-      training: mode.training || statistics !== undefined,
+      training: (mode.training && !this.frozen) || statistics !== undefined,
       ...(statistics === undefined ? {} : { momentum: statistics }),
       gamma: this.#gamma,
       beta: this.#beta,
