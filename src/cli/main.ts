@@ -10,6 +10,7 @@ import { deviceNamed, withDevice } from './device.js';
 import { doctor } from './doctor.js';
 import { profileScript } from './profile.js';
 import { quickstart } from './quickstart.js';
+import { reportRun } from './report.js';
 import { addScheduleCommand } from './schedule.js';
 import { resumeRun, trainConfig } from './train.js';
 
@@ -123,6 +124,14 @@ program
   .option('--allow-software', 'take a WebGPU adapter that is a CPU', false)
   .action(async (folder, options) => {
     process.exitCode = await resumeRun(folder, options);
+  });
+
+program
+  .command('report')
+  .description('make report.html of a recorded run anew, and print the run as a table')
+  .argument('<run>', "the run's folder")
+  .action(async (run) => {
+    process.exitCode = await reportRun(run);
   });
 
 program

@@ -208,7 +208,7 @@ export class TrainingProgress implements Disposable {
     ].filter(({ text }) => text !== '');
     const texts = (): string[] => parts.map(({ text }) => text);
     if (progress === undefined) return [epoch + share, ...texts()].join('  ');
-    const room = (): number => this.width() - 1 - [...[epoch + share, ...texts()].join('  ')].length;
+    const room = (): number => this.width() - 2 - [...[epoch + share, ...texts()].join('  ')].length;
     while (parts.length > 0 && room() < barColumns.least) {
       const most = Math.max(...parts.map(({ rank }) => rank));
       parts.splice(
@@ -219,7 +219,7 @@ export class TrainingProgress implements Disposable {
     const size = Math.max(barColumns.least, Math.min(barColumns.most, room()));
     const filled = Math.round(progress * size);
     const bar = `${'━'.repeat(filled)}${'─'.repeat(size - filled)}`;
-    return [epoch + bar + share, ...texts()].join('  ');
+    return [`${epoch}${bar} ${share}`, ...texts()].join('  ');
   }
 
   /** At the mean pace of this process so far, which takes in validation and checkpoints. */

@@ -90,7 +90,7 @@ test('progress: a bar on a terminal, gone when the run stops', async () => {
     await sleep(300);
     assert.match(
       stream.text,
-      /epoch 1\/1 ━{12}─{12} 50% {2}1,000 samples\/s {2}loss 0\.5000 {2}█▁ {2}accuracy 50\.00%/,
+      /epoch 1\/1 ━{12}─{12} {2}50% {2}1,000 samples\/s {2}loss 0\.5000 {2}█▁ {2}accuracy 50\.00%/,
     );
     progress.message('note');
     assert.match(stream.text, /note\n/);
@@ -104,8 +104,11 @@ test('progress: a bar on a terminal, gone when the run stops', async () => {
 
 test('progress: a narrow terminal has less of it, in one line', async () => {
   for (const [columns, line] of [
-    [100, /epoch 1\/1 ━{6}─{6} 50% {2}1,000 samples\/s {2}loss 0\.5000 {2}█▁ {2}accuracy 50\.00% {2}lr 0\.1000 {2}0:0/],
-    [60, /epoch 1\/1 ━{9}─{8} 50% {2}loss 0\.5000 {2}█▁ {2}0:00 left/],
+    [
+      100,
+      /epoch 1\/1 ━{6}─{5} {2}50% {2}1,000 samples\/s {2}loss 0\.5000 {2}█▁ {2}accuracy 50\.00% {2}lr 0\.1000 {2}0:0/,
+    ],
+    [60, /epoch 1\/1 ━{8}─{8} {2}50% {2}loss 0\.5000 {2}█▁ {2}0:00 left/],
     [20, /epoch 1\/1 ━{4}─{4}/],
   ] as const) {
     const stream = new Screen(true, columns);
