@@ -97,20 +97,20 @@ window.plots = (() => {
     ctx.restore();
   }
 
-  // The value that this share of each column's values lies below, for the column where it is lowest.
-  function quantile(columns, share) {
+  // The value that the chart's `cut` of each column's values lies below, for the column where it is lowest: where y begins.
+  function floorOf({ cut }, columns) {
+    if (cut === undefined) return Number.NEGATIVE_INFINITY;
     const lows = columns.map((values) => {
       const sorted = values.filter((value) => value != null).sort((a, b) => a - b);
-      return sorted[Math.floor(share * sorted.length)] ?? Number.POSITIVE_INFINITY;
+      return sorted[Math.floor(cut * sorted.length)] ?? Number.POSITIVE_INFINITY;
     });
     const low = Math.min(...lows);
     return Number.isFinite(low) ? low : Number.NEGATIVE_INFINITY;
   }
 
-  // uPlot's y scale of a chart; `columns` are what it draws, for the share that is cut off.
-  function yScale({ log, guides, fromZero, cut }, columns) {
-    const floor = cut === undefined ? Number.NEGATIVE_INFINITY : quantile(columns, cut);
-    const span = (low, high) => [Math.max(low ?? 0, floor), high ?? 1];
+  // uPlot's y scale of a chart that begins at floor().
+  function yScale({ log, guides, fromZero }, floor) {
+    const span = (low, high) => [Math.max(low ?? 0, floor()), high ?? 1];
     if (log) {
       return {
         distr: 3,
@@ -129,6 +129,14 @@ window.plots = (() => {
     }
     if (fromZero) return { range: (_plot, _low, high) => [0, (high ?? 1) * 1.1 || 1] };
     return { range: (_plot, first, last) => uPlot.rangeNum(...span(first, last), 0.05, true) };
+  }
+
+  // The colour of a curve where there is one run: metrics by what they are, others by their place.
+  function paintOf(chart, { series }, index) {
+    if (series === `ema_val_${chart.id}` || series === `ema_${chart.id}`) return 'c3';
+    if (series === `val_${chart.id}` || series.startsWith('epoch_samples')) return 'c2';
+    if (series === chart.id || series === `epoch_${chart.id}`) return chart.id === 'lr' ? 'c4' : 'c1';
+    return `c${(index % 8) + 1}`;
   }
 
   function axes(chart) {
@@ -150,5 +158,5 @@ window.plots = (() => {
     ];
   }
 
-  return { color, withAlpha, formats, whole, smooth, nearest, lastValue, drawGuides, yScale, axes };
+  return { color, withAlpha, formats, whole, smooth, nearest, lastValue, drawGuides, floorOf, yScale, paintOf, axes };
 })();

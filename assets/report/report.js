@@ -7,20 +7,12 @@
   const colors = 8;
   let charts = [];
 
-  // Which colour a curve has: metrics by what they are, others by their place.
-  function paintOf(chart, { series }, index) {
-    if (series === `ema_val_${chart.id}` || series === `ema_${chart.id}`) return 'c3';
-    if (series === `val_${chart.id}` || series.startsWith('epoch_samples')) return 'c2';
-    if (series === chart.id || series === `epoch_${chart.id}`) return chart.id === 'lr' ? 'c4' : 'c1';
-    return `c${(index % colors) + 1}`;
-  }
-
   // The lines of a chart: { x, values, label, paint, faint, points, dash, hidden }. A noisy one is two, the second smoothed.
   function linesOf(chart) {
     const lines = chart.lines.flatMap((line, index) => {
       const { x, y } = data.series[line.series];
       const values = chart.log ? y.map((value) => (value > 0 ? value : null)) : y;
-      const paint = paintOf(chart, line, index);
+      const paint = plots.paintOf(chart, line, index);
       const drawn = { ...line, x, values, paint, ...(index >= colors ? { dash: [6, 4] } : {}) };
       if (!line.noisy || values.length < 200) return [drawn];
       const smoothed = plots.smooth(values, 1 - 100 / values.length);
@@ -34,12 +26,13 @@
 
   function options(chart, lines, width) {
     const shown = lines.filter(({ hidden }) => !hidden).map(({ values }) => values);
+    const floor = plots.floorOf(chart, shown);
     const { value: print } = plots.formats[chart.format];
     return {
       width,
       height,
       padding: [8, 12, 0, 0],
-      scales: { x: { time: false }, y: plots.yScale(chart, shown) },
+      scales: { x: { time: false }, y: plots.yScale(chart, () => floor) },
       axes: plots.axes(chart),
       series: [
         { label: 'step', value: (plot, value) => plots.whole(value ?? plot.data[0].at(-1)) },

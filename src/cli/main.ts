@@ -6,6 +6,7 @@ import { DEFAULT_EVENTS } from '../profile/session.js';
 import { version } from '../version.js';
 import { bench, peersOf } from './bench.js';
 import { compareScript } from './compare.js';
+import { dashboard } from './dashboard.js';
 import { deviceNamed, withDevice } from './device.js';
 import { doctor } from './doctor.js';
 import { profileScript } from './profile.js';
@@ -132,6 +133,15 @@ program
   .argument('<run>', "the run's folder")
   .action(async (run) => {
     process.exitCode = await reportRun(run);
+  });
+
+program
+  .command('dashboard')
+  .description('show the curves of all runs in a folder in the browser, live: on this machine only, changing nothing')
+  .argument('[folder]', 'where runs are, at any depth', 'runs')
+  .option('--port <number>', 'where it listens (default: 7007, or one that is free)', integer(0))
+  .action(async (folder, options) => {
+    process.exitCode = await dashboard(folder, options);
   });
 
 program

@@ -4,6 +4,7 @@
  */
 import { writeFileAtomic } from '../io/atomic.js';
 import { type Chart, chartsOf } from './charts.js';
+import { thinned } from './downsample.js';
 import { epochTable } from './epoch_table.js';
 import { duration, integer, metricValue, significant } from './format.js';
 import { asset, escapeHtml, facts, renderPage, uplotFile } from './page.js';
@@ -12,6 +13,8 @@ import { seriesOf } from './series.js';
 
 /** Digits kept of each number: f32 has no more. */
 const digits = 7;
+/** Points of a curve, beyond which it is drawn by its least and greatest values: more than a chart has pixels. */
+const mostPoints = 4000;
 
 /**
  * The report as one HTML document: every metric, learning rate, update-to-weight ratio by layer, gradient norm, samples/s and
@@ -52,12 +55,15 @@ function chartData(report: RunReport): {
   series: Record<string, { x: readonly number[]; y: (number | null)[] }>;
 } {
   const { byName } = seriesOf(report);
-  const series = [...byName].map(([name, { step, value }]) => [name, { x: step, y: value.map(finite) }] as const);
+  const series = [...byName].map(([name, curve]) => {
+    const { x, y } = thinned(curve, mostPoints);
+    return [name, { x, y: y.map(finite) }] as const;
+  });
   return { charts: chartsOf(byName.keys()), series: Object.fromEntries(series) };
 }
 
-function finite(value: number): number | null {
-  return Number.isFinite(value) ? Number(value.toPrecision(digits)) : null;
+function finite(value: number | null): number | null {
+  return value !== null && Number.isFinite(value) ? Number(value.toPrecision(digits)) : null;
 }
 
 function tiles(report: RunReport): string {
