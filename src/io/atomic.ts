@@ -32,13 +32,14 @@ const maxWriteBytes = 64 * 1024 * 1024;
 
 /**
  * Replaces `path` by the concatenation of `chunks` (text as UTF-8). On failure the old file is as it was and the
- * temporary file is gone.
+ * temporary file is gone. `before` runs when the content is on the disk, before it takes the old file's place.
  * @throws AnnealError E_IO with the system's reason; an error from the iteration of `chunks` passes through.
  */
 export async function writeFileAtomic(
   path: string,
   chunks: Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>,
   fs: AtomicFileSystem = nodeFileSystem,
+  before?: () => Promise<void>,
 ): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`);
   const file = await system(path, () => fs.open(temporary, 'wx'));
@@ -53,6 +54,7 @@ export async function writeFileAtomic(
       throw error;
     }
     await system(path, () => file.close());
+    await before?.();
     await system(path, () => fs.rename(temporary, path));
   } catch (error) {
     await fs.unlink(temporary).catch(() => undefined);

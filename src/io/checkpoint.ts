@@ -3,7 +3,7 @@
  * A shared id ties them together and a SHA-256 in the JSON covers the tensors' file.
  *
  * A crash at any moment leaves a whole checkpoint behind, the old one or the new one. The writer
- *   1. writes the new state as `<name>.json.next`,
+ *   1. writes the new tensors under a temporary name, hashing them, then the new state as `<name>.json.next`,
  *   2. replaces `<name>.safetensors`: from here on the new checkpoint is the one that loads,
  *   3. renames `<name>.json.next` to `<name>.json`.
  * The reader takes whichever of the two JSON files has the id of the tensors.
@@ -11,11 +11,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { AnnealError } from '../errors.js';
+import type { Shape } from '../tensor/shape.js';
 import { type AtomicFileSystem, nodeFileSystem, renameDurably, writeFileAtomic } from './atomic.js';
-import type { HostTensor } from './host_tensor.js';
+import { bytesOf, checkHostTensor, type HostTensor } from './host_tensor.js';
 import { type JsonValue, parseJson, stringifyJson } from './json.js';
 import { readBytes, reasonOf } from './read_bytes.js';
-import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
+import { decodeSafetensors, safetensorsLayout } from './safetensors.js';
 
 /** Where a run stood: everything that a resumed run needs beyond tensors. Numbers survive exactly, non-finite ones too. */
 export interface CheckpointState {
@@ -37,6 +38,26 @@ export interface Checkpoint {
   readonly state: CheckpointState;
 }
 
+/** A tensor that is brought to the host while it is written. */
+export interface StreamedTensor {
+  readonly shape: Shape;
+  readonly dtype: 'f32';
+  /** All values in their order, in pieces. */
+  chunks(): AsyncIterable<Float32Array>;
+}
+
+/** What is written: tensors on the host, or on their way. */
+export interface CheckpointSource {
+  readonly tensors: Readonly<Record<string, HostTensor | StreamedTensor>>;
+  readonly state: CheckpointState;
+}
+
+export interface WriteCheckpointOptions {
+  readonly fs?: AtomicFileSystem;
+  /** Awaited after each piece of half a MB. Default: the next turn of the event loop. */
+  readonly pace?: () => Promise<void>;
+}
+
 const format = 'anneal-checkpoint';
 const version = 1;
 
@@ -47,17 +68,38 @@ const version = 1;
  */
 export async function writeCheckpoint(
   path: string,
-  checkpoint: Checkpoint,
-  fs: AtomicFileSystem = nodeFileSystem,
+  { tensors, state }: CheckpointSource,
+  { fs = nodeFileSystem, pace = nextTurn }: WriteCheckpointOptions = {},
 ): Promise<void> {
+  for (const [name, tensor] of Object.entries(tensors))
+    if ('data' in tensor) checkHostTensor(tensor, `checkpoint: tensor "${name}"`);
   const files = filesOf(path);
   await finishInterrupted(files, fs);
   const id = randomUUID();
-  const chunks = encodeSafetensors(checkpoint.tensors, { format, version: String(version), id });
-  const header = { format, version, id, sha256: await sha256Of(chunks) };
-  await writeFileAtomic(files.next, [stringifyJson({ ...header, state: checkpoint.state }, 2), '\n'], fs);
-  await writeFileAtomic(files.tensors, chunks, fs);
+  const { head, entries } = safetensorsLayout(tensors, { format, version: String(version), id });
+  const hash = createHash('sha256');
+  async function* content(): AsyncGenerator<Uint8Array> {
+    hash.update(head);
+    yield head;
+    for (const [, tensor] of entries) {
+      for await (const bytes of 'data' in tensor ? [bytesOf(tensor)] : bytesOfChunks(tensor)) {
+        for (const piece of pieces(bytes)) {
+          hash.update(piece);
+          yield piece;
+          await pace();
+        }
+      }
+    }
+  }
+  await writeFileAtomic(files.tensors, content(), fs, async () => {
+    const header = { format, version, id, sha256: hash.digest('hex') };
+    await writeFileAtomic(files.next, [stringifyJson({ ...header, state }, 2), '\n'], fs);
+  });
   await renameDurably(files.next, files.state, fs);
+}
+
+async function* bytesOfChunks({ chunks }: StreamedTensor): AsyncGenerator<Uint8Array> {
+  for await (const { buffer, byteOffset, byteLength } of chunks()) yield new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /**
@@ -89,7 +131,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
       found.push(id);
       continue;
     }
-    const received = await sha256Of([bytes]);
+    const received = await sha256Of(bytes);
     if (received !== sha256) {
       throw new AnnealError('E_FORMAT', `${files.tensors}: expected SHA-256 ${sha256}, received ${received} (damaged)`);
     }
@@ -122,18 +164,17 @@ async function finishInterrupted(files: Files, fs: AtomicFileSystem): Promise<vo
 /** Bytes that are hashed between two turns of the event loop: half a millisecond of it. */
 const HASHED_AT_ONCE = 1 << 19;
 
-async function sha256Of(chunks: readonly Uint8Array[]): Promise<string> {
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+function* pieces(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += HASHED_AT_ONCE) yield bytes.subarray(at, at + HASHED_AT_ONCE);
+}
+
+async function sha256Of(bytes: Uint8Array): Promise<string> {
   const hash = createHash('sha256');
-  let since = 0;
-  for (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; at += HASHED_AT_ONCE) {
-      const piece = chunk.subarray(at, at + HASHED_AT_ONCE);
-      hash.update(piece);
-      since += piece.length;
-      if (since < HASHED_AT_ONCE) continue;
-      since = 0;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+  for (const piece of pieces(bytes)) {
+    hash.update(piece);
+    await nextTurn();
   }
   return hash.digest('hex');
 }

@@ -28,29 +28,27 @@ const hostTypes: ReadonlyMap<string, DType> = new Map<string, DType>([
   ['U8', 'u8'],
 ]);
 
+type Described = Pick<HostTensor, 'dtype' | 'shape'>;
+
 /**
- * The file's content in pieces that share memory with the tensors, all but f16: [header, data, data, ...]. Wider types stand
- * first, so that every tensor is aligned to its element size; otherwise the order is that of the record.
- * @throws AnnealError E_DTYPE or E_SHAPE when a tensor is not consistent, E_ARGUMENT for a name that cannot be stored.
+ * The header of a file, and the tensors in the order in which their data follows it: wider types first, so that every tensor is
+ * aligned to its element size; otherwise the order of the record.
+ * @throws AnnealError E_ARGUMENT for a name that cannot be stored, E_RANGE for a header that is too long.
  */
-export function encodeSafetensors(
-  tensors: Readonly<Record<string, HostTensor>>,
+export function safetensorsLayout<T extends Described>(
+  tensors: Readonly<Record<string, T>>,
   metadata: Readonly<Record<string, string>> = {},
-): Uint8Array[] {
+): { readonly head: Uint8Array; readonly entries: readonly (readonly [string, T])[] } {
   const entries = Object.entries(tensors);
   entries.sort(([, a], [, b]) => itemBytes(b.dtype) - itemBytes(a.dtype));
   const header: [string, unknown][] = [];
   if (Object.keys(metadata).length > 0) header.push([metadataKey, metadata]);
-  const chunks: Uint8Array[] = [];
   let offset = 0;
-  for (const [name, tensor] of entries) {
+  for (const [name, { dtype, shape }] of entries) {
     if (name === metadataKey)
       throw new AnnealError('E_ARGUMENT', `safetensors: a tensor cannot be named ${metadataKey}`);
-    checkHostTensor(tensor, `safetensors: tensor "${name}"`);
-    const bytes = bytesOf(tensor);
-    const end = offset + bytes.byteLength;
-    header.push([name, { dtype: formatNames[tensor.dtype], shape: tensor.shape, data_offsets: [offset, end] }]);
-    chunks.push(bytes);
+    const end = offset + sizeOf(shape) * itemBytes(dtype);
+    header.push([name, { dtype: formatNames[dtype], shape, data_offsets: [offset, end] }]);
     offset = end;
   }
   const json = Buffer.from(JSON.stringify(Object.fromEntries(header)));
@@ -64,7 +62,20 @@ export function encodeSafetensors(
   const head = Buffer.alloc(8 + headerBytes, ' ');
   head.writeBigUInt64LE(BigInt(headerBytes), 0);
   json.copy(head, 8);
-  return [new Uint8Array(head), ...chunks];
+  return { head: new Uint8Array(head), entries };
+}
+
+/**
+ * The file's content in pieces that share memory with the tensors, all but f16: [header, data, data, ...].
+ * @throws AnnealError E_DTYPE or E_SHAPE when a tensor is not consistent, else as `safetensorsLayout`.
+ */
+export function encodeSafetensors(
+  tensors: Readonly<Record<string, HostTensor>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array[] {
+  for (const [name, tensor] of Object.entries(tensors)) checkHostTensor(tensor, `safetensors: tensor "${name}"`);
+  const { head, entries } = safetensorsLayout(tensors, metadata);
+  return [head, ...entries.map(([, tensor]) => bytesOf(tensor))];
 }
 
 /**

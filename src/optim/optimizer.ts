@@ -352,16 +352,27 @@ export class Optimizer {
    * The values are those of the moment of the call, whatever is enqueued after it.
    */
   async stateDict(): Promise<OptimizerState> {
+    const scalars = this.stateScalars();
+    return { ...scalars, tensors: await encodeState(this.arena.segments, this.#buffers()) };
+  }
+
+  /** What `stateDict` holds beside tensors: JSON. */
+  stateScalars(): Omit<OptimizerState, 'tensors'> {
     this.#checkLive('stateDict');
     const averaging = this.#averaging?.state;
-    const rest = {
+    return {
       kind: this.spec.kind,
       step: this.#count,
       lrFactor: this.#lrFactor,
       rateFactors: this.rateFactors,
       ...(averaging && { averaging }),
     };
-    return { ...rest, tensors: await encodeState(this.arena.segments, this.#buffers()) };
+  }
+
+  /** The buffers that `stateDict` reads, parallel to the arena, by name. They are the optimizer's, and follow each step. */
+  get stateBuffers(): StateBuffers {
+    this.#checkLive('stateBuffers');
+    return this.#buffers();
   }
 
   /** Puts a state back. @throws E_ARGUMENT when it is of another optimizer or of other parameters; E_SHAPE */

@@ -25,7 +25,7 @@ export interface RunHandle {
   /** Remembers the best result; it becomes `best` of the run's result. */
   setBest(best: Best): void;
   /** Everything of the run as it is now. For those of a moment between two steps see `Callback.wantsSnapshot`. */
-  snapshot(): Promise<Snapshot>;
+  snapshot(): Snapshot;
 }
 
 export interface Best {
@@ -72,7 +72,7 @@ export interface Callback {
   onStop?(event: StopEvent, run: RunHandle): void | Promise<void>;
   /** Whether `onSnapshot` is to be called at this moment. A step after it then waits until this one is done. */
   wantsSnapshot?(at: Moment): boolean;
-  /** After all callbacks have seen the event of that moment; training goes on once it returns. */
+  /** After all callbacks have seen the event of that moment; training goes on once it returns. The snapshot is the callback's own. */
   onSnapshot?(snapshot: Snapshot, at: Moment, run: RunHandle): void | Promise<void>;
   /** Its state now, at once: what is in it must not change later. */
   state?(): CallbackState;

@@ -48,6 +48,8 @@ export function checkpoint(options: CheckpointOptions): Callback {
   const fallback = monitorOf(own, { ...options, monitor: 'loss' });
   let entries: readonly Entry[] = [];
   let writing: Promise<AnnealError | null> = Promise.resolve(null);
+  /** Somebody waits for what is being written. */
+  let hurry = false;
 
   const add = (step: number, value: number | null): void => {
     entries = [...entries.filter((entry) => entry.step !== step), { step, value }];
@@ -66,32 +68,49 @@ export function checkpoint(options: CheckpointOptions): Callback {
   };
   /** One at a time; gives the failure of the one before. */
   const write = async (path: string, snapshot: Snapshot, failed: boolean): Promise<AnnealError | null> => {
+    hurry = true;
     const before = await writing;
+    hurry = failed;
     writing = (async () => {
       try {
-        const wrong = failed ? null : await firstNonFinite(snapshot);
-        if (wrong !== null) {
-          entries = entries.filter(({ step }) => step !== snapshot.state.step);
-          return new AnnealError('E_NONFINITE', `${path}: expected finite weights, '${wrong}' is not`);
-        }
         await mkdir(directory, { recursive: true });
-        await writeCheckpoint(path, snapshot);
+        const { state, tensors } = snapshot;
+        await writeCheckpoint(
+          path,
+          { state, tensors: failed ? tensors : finiteOnly(tensors, path) },
+          { pace: pacer() },
+        );
         await prune();
         return null;
       } catch (error) {
+        entries = entries.filter(({ step }) => step !== snapshot.state.step);
         return error instanceof AnnealError
           ? error
           : new AnnealError('E_IO', `${path}: could not be written (${String(error)})`, { cause: error });
+      } finally {
+        snapshot.dispose();
       }
     })();
     return before;
+  };
+  /** After each piece of work a rest, so that training has nearly all of the processor; none where somebody waits. */
+  const pacer = (): (() => Promise<void>) => {
+    let since = performance.now();
+    return async () => {
+      const rest = hurry ? 0 : REST * Math.min(performance.now() - since, MOST_WORK);
+      await new Promise<void>((resolve) => (rest > 0 ? setTimeout(resolve, rest) : setImmediate(resolve)));
+      since = performance.now();
+    };
   };
   const tell = async (failure: AnnealError | null, run: RunHandle): Promise<void> => {
     if (failure) await run.warn(`a checkpoint was not written: ${failure.message}`);
   };
   return {
     name: 'checkpoint',
-    async onStart() {
+    async onStart(run) {
+      // The run has the memory of a snapshot from now on; taking it later would hold up a step.
+      run.snapshot().dispose();
+      await run.optimizer.arena.params.storage.backend.sync();
       // What a killed process left half-written.
       const found = await readdir(directory).catch(() => []);
       for (const name of found) if (/^\.step-.*\.tmp$/.test(name)) await rm(join(directory, name), { force: true });
@@ -117,6 +136,7 @@ export function checkpoint(options: CheckpointOptions): Callback {
       await tell(await write(path, snapshot, failed), run);
     },
     async onStop() {
+      hurry = true;
       const failure = await writing;
       writing = Promise.resolve(null);
       if (failure) throw failure;
@@ -132,25 +152,38 @@ export function checkpoint(options: CheckpointOptions): Callback {
   };
 }
 
-/** Values that are looked at between two turns of the event loop. */
-const AT_ONCE = 1 << 19;
+/** Milliseconds of rest for each of work, and of work at most that are rested for: waiting for the device is no work. */
+const REST = 2;
+const MOST_WORK = 2;
+/** Values that are looked at in one piece: those of half a MB, which is hashed in one. */
+const AT_ONCE = 1 << 17;
 
-/** The first parameter or buffer that is not finite everywhere, or null. */
-async function firstNonFinite({ tensors }: Snapshot): Promise<string | null> {
-  let since = 0;
-  for (const [name, { data }] of Object.entries(tensors)) {
-    if (!name.startsWith(MODEL)) continue;
-    for (let at = 0; at < data.length; at += AT_ONCE) {
-      const piece = data.subarray(at, at + AT_ONCE);
-      let sum = 0;
-      // 0 times a number is 0, times anything else NaN.
-      for (let i = 0; i < piece.length; i++) sum += 0 * (piece[i] ?? 0);
-      if (sum !== 0) return name.slice(MODEL.length);
-      since += piece.length;
-      if (since < AT_ONCE) continue;
-      since = 0;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  }
-  return null;
+/** The same tensors; reading those of the model throws E_NONFINITE where one is not finite. */
+function finiteOnly(tensors: Snapshot['tensors'], path: string): Snapshot['tensors'] {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => {
+      if ('data' in tensor || !name.startsWith(MODEL)) return [name, tensor];
+      async function* chunks(): AsyncGenerator<Float32Array> {
+        if ('data' in tensor) return;
+        for await (const chunk of tensor.chunks()) {
+          for (let at = 0; at < chunk.length; at += AT_ONCE) {
+            const piece = chunk.subarray(at, at + AT_ONCE);
+            if (!allFinite(piece)) {
+              const what = name.slice(MODEL.length);
+              throw new AnnealError('E_NONFINITE', `${path}: expected finite weights, '${what}' is not`);
+            }
+            yield piece;
+          }
+        }
+      }
+      return [name, { ...tensor, chunks }];
+    }),
+  );
+}
+
+function allFinite(values: Float32Array): boolean {
+  let sum = 0;
+  // 0 times a number is 0, times anything else NaN.
+  for (let i = 0; i < values.length; i++) sum += 0 * (values[i] ?? 0);
+  return sum === 0;
 }

@@ -30,7 +30,7 @@ import {
   readAndDispose,
   resolveLoss,
 } from './objective.js';
-import { keyed, type RestoredRun, readSnapshot, type Snapshot, takeSnapshot } from './snapshot.js';
+import { keyed, type RestoredRun, readSnapshot, type Snapshot, SnapshotMemory, takeSnapshot } from './snapshot.js';
 import { TrainingStep } from './training_step.js';
 import { type Refresh, validate } from './validation.js';
 
@@ -76,6 +76,7 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
   #meter: Meter;
   #sample: readonly number[] = [];
   #averagedBuffers: Weights | null = null;
+  readonly #snapshots = new SnapshotMemory();
   #lastDone = 0;
 
   constructor(model: Module, options: FitOptions) {
@@ -141,6 +142,7 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
       signal?.removeEventListener('abort', onAbort);
       this.#stepper?.[Symbol.dispose]();
       this.#classWeights?.dispose();
+      this.#snapshots[Symbol.dispose]();
       this.#events.close();
     }
   }
@@ -201,10 +203,10 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
     return new Map([...weights, ...(this.#averagedBuffers ?? [])]);
   }
 
-  #snapshot(): Promise<Snapshot> {
+  #snapshot(): Snapshot {
     const { optimizer } = this;
     if (optimizer === null)
-      return Promise.reject(new AnnealError('E_ARGUMENT', 'fit: expected a run that has begun, to take a snapshot of'));
+      throw new AnnealError('E_ARGUMENT', 'fit: expected a run that has begun, to take a snapshot of');
     const position = {
       step: this.#step,
       batches: this.#batches,
@@ -219,15 +221,14 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
       stopped: this.#stop === 'aborted' ? null : this.#stop,
       history: this.#history,
     };
-    return takeSnapshot(position, this.#model, optimizer, this.#callbacks);
+    return takeSnapshot(position, this.#model, optimizer, this.#callbacks, this.#snapshots);
   }
 
-  /** Gives a snapshot of now to the callbacks that want one. */
+  /** Gives snapshots of now to the callbacks that want one. */
   async #tellSnapshot(at: Moment): Promise<void> {
     const wanting = this.#callbacks.filter((callback) => callback.wantsSnapshot?.(at));
     if (wanting.length === 0 || this.optimizer === null) return;
-    const snapshot = await this.#snapshot();
-    for (const callback of wanting) await callback.onSnapshot?.(snapshot, at, this.#handle);
+    for (const callback of wanting) await callback.onSnapshot?.(this.#snapshot(), at, this.#handle);
   }
 
   /** Takes up a checkpoint, if there is one. */

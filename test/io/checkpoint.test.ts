@@ -49,14 +49,14 @@ test('checkpoint: a write cut off at any rename leaves a whole checkpoint, and s
   await writeCheckpoint(path, checkpoint(1));
   const expected = [1, 1, 2];
   for (const [index, survives] of expected.entries()) {
-    await assert.rejects(writeCheckpoint(path, checkpoint(2), stopAtRename(index + 1)), /killed/);
+    await assert.rejects(writeCheckpoint(path, checkpoint(2), { fs: stopAtRename(index + 1) }), /killed/);
     assert.deepEqual(await readCheckpoint(path), checkpoint(survives), `cut off at rename ${index + 1}`);
   }
   // Now the state of the tensors is only staged. The next write finishes that first (its own rename 1), and then must
   // not lose it when it is cut off too.
-  await assert.rejects(writeCheckpoint(path, checkpoint(3), stopAtRename(1)), /killed/);
+  await assert.rejects(writeCheckpoint(path, checkpoint(3), { fs: stopAtRename(1) }), /killed/);
   assert.deepEqual(await readCheckpoint(path), checkpoint(2));
-  await assert.rejects(writeCheckpoint(path, checkpoint(3), stopAtRename(3)), /killed/);
+  await assert.rejects(writeCheckpoint(path, checkpoint(3), { fs: stopAtRename(3) }), /killed/);
   assert.deepEqual(await readCheckpoint(path), checkpoint(2));
   await writeCheckpoint(path, checkpoint(4));
   assert.deepEqual(await readCheckpoint(path), checkpoint(4));
