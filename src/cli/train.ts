@@ -5,7 +5,8 @@ import { basename, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { DeviceName } from '../backend/backend.js';
 import { AnnealError } from '../errors.js';
-import { writeSafetensors } from '../io/safetensors.js';
+import { saveWeights } from '../nn/index.js';
+import { metricValue } from '../report/format.js';
 import * as report from '../report/index.js';
 import { readDescription } from '../report/run.js';
 import type { ConfigContext, FitOptions, TrainConfig } from '../train/index.js';
@@ -180,14 +181,10 @@ async function run(
       console.log(`\nInterrupted after ${steps} steps. Go on with: npx anneal resume ${relative(process.cwd(), dir)}`);
       return INTERRUPTED;
     }
-    const weights = Object.entries(Object.fromEntries(await model.stateDict()));
-    const tensors = weights.map(
-      ([key, { shape, data: values }]) => [key, { shape, data: values, dtype: 'f32' }] as const,
-    );
-    await writeSafetensors(join(dir, 'model.safetensors'), Object.fromEntries(tensors));
+    await saveWeights(join(dir, 'model.safetensors'), model);
     if (best)
       console.log(
-        `\nBest: ${best.monitor} ${best.value} after epoch ${best.epoch + 1}${best.restored ? ', restored' : ''}.`,
+        `\nBest: ${best.monitor} ${metricValue(best.monitor, best.value)} after epoch ${best.epoch + 1}${best.restored ? ', restored' : ''}.`,
       );
     console.log(`Stopped: ${stopReason}, after ${steps} steps.`);
     console.log(`Weights ${shown('model.safetensors')}\nReport  ${shown('report.html')}`);
