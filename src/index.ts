@@ -10,6 +10,7 @@ import { profileByEnvironment } from './profile/environment.js';
 export * as autograd from './autograd/index.js';
 export type { BenchLimits, BenchMachine, BenchReport, BenchResult, PeerFigure } from './bench/report.js';
 export { type Captured, type CaptureOptions, capture, type PlanInfo, Scalar } from './capture/index.js';
+export * as chart from './chart/index.js';
 export * as data from './data/index.js';
 export * as device from './device.js';
 export { AnnealError, type ErrorCode } from './errors.js';

@@ -1,6 +1,7 @@
 // `anneal schedule`: values of a schedule as a picture, in a file or in the terminal.
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { shortNumber } from '../chart/ticks.js';
 import { AnnealError } from '../errors.js';
 import { writeFileAtomic } from '../io/atomic.js';
 import { braille } from '../schedule/braille.js';
@@ -9,7 +10,6 @@ import type { Field, Kind } from '../schedule/kind.js';
 import { describe, named, sample, shownSteps, valueRange } from '../schedule/sample.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { svg } from '../schedule/svg.js';
-import { shortNumber } from '../schedule/ticks.js';
 
 interface PlotOptions {
   readonly out?: string;

@@ -1,5 +1,5 @@
+import { shortNumber } from '../chart/ticks.js';
 import type { Curve } from './sample.js';
-import { shortNumber } from './ticks.js';
 
 /** Bits of the dots of a braille letter, by row and column. */
 const DOTS = [

@@ -1,8 +1,9 @@
 // Values of schedules over a range, for pictures.
+
+import { shortNumber } from '../chart/ticks.js';
 import type { JsonValue } from '../io/json.js';
 import { positive, refuse } from './kind.js';
 import { isSchedule, type Schedule } from './schedule.js';
-import { shortNumber } from './ticks.js';
 
 export interface Curve {
   readonly name: string;

@@ -1,4 +1,5 @@
 // The learning-rate range test: a short run whose rate grows exponentially, and what its losses say.
+import { type LineChartOptions, lineChart } from '../chart/index.js';
 import { AnnealError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import type { OptimizerOptions, OptimizerSpec } from '../optim/spec.js';
@@ -36,6 +37,8 @@ export interface LearningRateFound {
   readonly steepest: number;
   /** A tenth of the rate at the least smoothed loss: the other common reading, and an upper bound for a peak. */
   readonly minimum: number;
+  /** The losses over the rates, with both readings marked, as an SVG document. */
+  svg(options?: Pick<LineChartOptions, 'title' | 'width' | 'height'>): string;
 }
 
 /**
@@ -88,7 +91,37 @@ export async function findLearningRate(model: Module, options: FindLearningRateO
   } finally {
     model.loadStateDict(before);
   }
-  return { points, ...suggestions(points) };
+  const found = suggestions(points);
+  return { points, ...found, svg: (chart = {}) => draw(points, found, chart) };
+}
+
+function draw(
+  points: readonly LearningRatePoint[],
+  { steepest, minimum }: ReturnType<typeof suggestions>,
+  options: LineChartOptions,
+): string {
+  const first = points[0]?.lr ?? Number.NaN;
+  // What diverges at the end would press all else to the ground.
+  const most = 2 * Math.max(...points.slice(0, Math.ceil(points.length / 10)).map(({ loss }) => loss));
+  const line = (pick: (point: LearningRatePoint) => number) =>
+    points.map((point) => [point.lr, Math.min(pick(point), most)] as const);
+  const marks = [
+    { x: steepest, label: `steepest ${steepest.toPrecision(2)}` },
+    { x: minimum, label: `minimum / 10: ${minimum.toPrecision(2)}` },
+  ];
+  return lineChart(
+    [
+      { name: 'smoothed loss', points: line(({ smoothed }) => smoothed) },
+      { name: 'loss of each step', points: line(({ loss }) => loss), faint: true },
+    ],
+    {
+      title: 'Loss over the learning rate',
+      xLabel: 'learning rate',
+      xLog: true,
+      marks: marks.filter(({ x }) => x >= first),
+      ...options,
+    },
+  );
 }
 
 /** Builds a model for samples of the data. @throws E_ARGUMENT when there is none */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { shortNumber, ticks } from '../../src/chart/ticks.js';
 import { AnnealError } from '../../src/errors.js';
 import { braille } from '../../src/schedule/braille.js';
 import * as schedule from '../../src/schedule/index.js';
 import { describe, valueRange } from '../../src/schedule/sample.js';
-import { shortNumber, ticks } from '../../src/schedule/ticks.js';
 
 test('ticks are round numbers within the range', () => {
   assert.deepEqual(ticks(0, 1, 5), [0, 0.2, 0.4, 0.6, 0.8, 1]);

@@ -15,3 +15,13 @@ export function shortNumber(value: number): string {
   const rounded = Number(value.toPrecision(6));
   return size !== 0 && (size < 1e-4 || size >= 1e7) ? rounded.toExponential() : String(rounded);
 }
+
+/** Powers of ten from min to max, both positive: about `count` of them, every second, third and so on where there are more. */
+export function decades(min: number, max: number, count: number): number[] {
+  const first = Math.ceil(Math.log10(min) - 1e-9);
+  const last = Math.floor(Math.log10(max) + 1e-9);
+  const every = Math.max(1, Math.ceil((last - first + 1) / count));
+  const result: number[] = [];
+  for (let power = first; power <= last; power += every) result.push(Number(`1e${power}`));
+  return result;
+}
