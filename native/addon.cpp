@@ -23,6 +23,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   function("device", anneal::bindDevice);
   function("setThreads", anneal::bindSetThreads);
   function("setIsa", anneal::bindSetIsa);
+  function("augment", anneal::bindAugment);
+  function("mixImages", anneal::bindMixImages);
   function("openCuda", anneal::bindOpenCuda);
   function("cudaDevices", anneal::bindCudaDevices);
   return exports;

@@ -135,6 +135,26 @@ export interface Addon extends NativeDevice {
   setThreads(threads: number): void;
   /** The kernels that ops enqueued from now on run. */
   setIsa(name: InstructionSet): void;
+  /**
+   * Images [N, H, W, C] after a list of stages, twelve numbers each (native/images/augment.h); the first image is at `position` of
+   * the epoch. On `pieces` threads of Node.js's pool; the array may be used again at once.
+   */
+  augment(
+    images: Uint8Array | Float32Array,
+    shape: Float64Array,
+    stages: Float64Array,
+    epoch: number,
+    position: number,
+    pieces: number,
+  ): Promise<ArrayBuffer>;
+  /** Images mixed with their partners; `mix`: weight, top, left, bottom, right. */
+  mixImages(
+    images: Uint8Array | Float32Array,
+    shape: Float64Array,
+    partners: Float64Array,
+    mix: Float64Array,
+    pieces: number,
+  ): Promise<ArrayBuffer>;
   /** CUDA devices; 0 with the reason. */
   cudaDevices(): CudaDevices;
   /** Opens a CUDA device. @throws E_DEVICE with the reason */
@@ -312,6 +332,8 @@ function guardCuda(raw: CudaDevice): CudaDevice {
 
 function guard(raw: Addon): Addon {
   const openCuda = call(raw.openCuda);
+  const augment = call(raw.augment);
+  const mixImages = call(raw.mixImages);
   return {
     ...guardDevice(raw),
     callBlock: call(raw.callBlock),
@@ -319,6 +341,8 @@ function guard(raw: Addon): Addon {
     device: call(raw.device),
     setThreads: call(raw.setThreads),
     setIsa: call(raw.setIsa),
+    augment: (...args) => augment(...args).catch(rethrow),
+    mixImages: (...args) => mixImages(...args).catch(rethrow),
     cudaDevices: call(raw.cudaDevices),
     openCuda: (ordinal) => guardCuda(openCuda(ordinal)),
   };

@@ -51,6 +51,10 @@ Napi::Value bindDevice(const Napi::CallbackInfo& info);      // () -> { threads,
 Napi::Value bindSetThreads(const Napi::CallbackInfo& info);  // (threads)
 Napi::Value bindSetIsa(const Napi::CallbackInfo& info);      // (name)
 
+// images.cpp: images are a Uint8Array or Float32Array, shape a Float64Array of 4
+Napi::Value bindAugment(const Napi::CallbackInfo& info);    // (images, shape, stages, epoch, position, pieces) -> Promise<ArrayBuffer>
+Napi::Value bindMixImages(const Napi::CallbackInfo& info);  // (images, shape, partners, mix, pieces) -> Promise<ArrayBuffer>
+
 // faults.cpp, for tests
 Napi::Value bindFailAllocation(const Napi::CallbackInfo& info);  // (first, times)
 Napi::Value bindFailOp(const Napi::CallbackInfo& info);          // (op, first, times)

@@ -28,6 +28,8 @@ Range rangeArguments(const Napi::CallbackInfo& info, Context& context) {
                  integerArgument(info, 2, "byteLength", kMaxBytes));
 }
 
+}  // namespace
+
 Napi::ArrayBuffer newArrayBuffer(Context& context, Napi::Env env, size_t bytes) {
   context.buffers().mayFail(bytes);
   // V8 ends the process when it cannot have the memory, so ask malloc first.
@@ -43,8 +45,6 @@ Napi::ArrayBuffer newArrayBuffer(Context& context, Napi::Env env, size_t bytes) 
     raise(Code::oom, "out of memory: an ArrayBuffer of %zu bytes", bytes);
   return Napi::ArrayBuffer(env, value);
 }
-
-}  // namespace
 
 Napi::Value bindAlloc(const Napi::CallbackInfo& info) {
   return guarded(info, "alloc", [&]() -> Napi::Value {

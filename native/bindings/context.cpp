@@ -223,4 +223,12 @@ Bytes bytesArgument(const Napi::CallbackInfo& info, size_t i, const char* name) 
   raise(Code::argument, "expected %s to be a typed array, received %s", name, describe(info[i]).c_str());
 }
 
+Bytes typedArgument(const Napi::CallbackInfo& info, size_t i, const char* name, napi_typedarray_type type,
+                    const char* typeName) {
+  const Napi::Value value = info[i];
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type)
+    raise(Code::argument, "expected %s to be a %s", name, typeName);
+  return bytesArgument(info, i, name);
+}
+
 }  // namespace anneal

@@ -148,4 +148,11 @@ struct Bytes {
 };
 Bytes bytesArgument(const Napi::CallbackInfo& info, size_t i, const char* name);
 
+// As bytesArgument(), of one kind of array, which messages call `typeName`.
+Bytes typedArgument(const Napi::CallbackInfo& info, size_t i, const char* name, napi_typedarray_type type,
+                    const char* typeName);
+
+// Memory for a result: zeroed, and nobody else's until it is handed out. Raises E_OOM. (buffers.cpp)
+Napi::ArrayBuffer newArrayBuffer(Context& context, Napi::Env env, size_t bytes);
+
 }  // namespace anneal

@@ -12,14 +12,6 @@ constexpr uint32_t kMaxPlanOps = 1 << 20;
 constexpr uint32_t kMaxSlots = 1 << 20;
 constexpr size_t kPlanOpBytes = 4 * sizeof(uint32_t);
 
-Bytes typedArgument(const Napi::CallbackInfo& info, size_t i, const char* name, napi_typedarray_type type,
-                    const char* typeName) {
-  const Napi::Value value = info[i];
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type)
-    raise(Code::argument, "expected %s to be a %s", name, typeName);
-  return bytesArgument(info, i, name);
-}
-
 // (slot or -1, byteOffset, byteLength)
 PlanOperand operandOf(const double* triple) {
   if (triple[0] == -1) return {kNoSlot, 0, 0};

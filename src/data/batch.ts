@@ -1,5 +1,6 @@
 import { AnnealError } from '../errors.js';
 import { checkHostTensor, type HostTensor } from '../io/host_tensor.js';
+import type { Transform } from './transforms.js';
 
 /** How stored values become f32 inputs, on the device: x * scale + offset. */
 export interface Normalize {
@@ -69,6 +70,13 @@ export interface Loader {
    * @throws AnnealError E_RANGE when buffer is not a whole number >= 1.
    */
   shuffle(options: BufferOptions): Loader;
+  /**
+   * Changes images [N, H, W, C], u8 or f32, at random, by the transforms in their order; a mixing of the batch may be the last.
+   * It runs on threads of its own. What happens to an image follows from the seed (of the run, unless one is given), the epoch
+   * and the image's position in it, never from the batch size.
+   * @throws AnnealError E_ARGUMENT, E_RANGE or E_SHAPE for what does not fit; of images, while iterating.
+   */
+  augment(transforms: readonly Transform[], options?: ShuffleOptions): Loader;
   /**
    * Makes up to `count` batches ahead of the one that is asked for, one at a time, in their order: reading and decoding go
    * on while the device computes. `train.fit` does so with two of any loader that is not a dataset in memory.

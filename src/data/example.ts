@@ -15,12 +15,15 @@ export type ExampleValue = HostTensor | Float32Array | Int32Array | Uint8Array |
 export interface Example {
   readonly x: ExampleValue;
   readonly y: ExampleValue;
+  /** How much it counts in the loss. Default 1. */
+  readonly weight?: number;
 }
 
 /** An example as tensors: x and y without a leading axis. */
 export interface HostExample {
   readonly x: HostTensor;
   readonly y: HostTensor;
+  readonly weight?: number;
 }
 
 /** What to do about a bad record: stop with an error, or leave it out and count it. */
@@ -69,7 +72,15 @@ export function hostExample(example: Example): HostExample {
   if (typeof example !== 'object' || example === null) {
     throw new AnnealError('E_ARGUMENT', `expected an example { x, y }, received ${typeof example}`);
   }
-  return { x: valueTensor(example.x, 'x'), y: valueTensor(example.y, 'y') };
+  const { weight } = example;
+  if (weight !== undefined && !Number.isFinite(weight)) {
+    throw new AnnealError('E_RANGE', `weight: expected a finite number, received ${weight}`);
+  }
+  return {
+    x: valueTensor(example.x, 'x'),
+    y: valueTensor(example.y, 'y'),
+    ...(weight === undefined ? {} : { weight }),
+  };
 }
 
 /** @throws AnnealError E_SHAPE or E_DTYPE unless both fit into one batch. */
@@ -105,7 +116,11 @@ function stacked(examples: readonly HostExample[], name: 'x' | 'y'): HostTensor 
 
 /** A batch with arrays of its own. `position`: of the first example within the epoch. */
 export function batchOf(examples: readonly HostExample[], position: number): HostBatch {
-  return { x: stacked(examples, 'x'), y: stacked(examples, 'y'), size: examples.length, position };
+  const size = examples.length;
+  const batch = { x: stacked(examples, 'x'), y: stacked(examples, 'y'), size, position };
+  if (examples.every(({ weight }) => weight === undefined)) return batch;
+  const data = Float32Array.from(examples, ({ weight = 1 }) => weight);
+  return { ...batch, weight: { data, shape: [size], dtype: 'f32' } };
 }
 
 function row({ data, shape, dtype }: HostTensor, index: number): HostTensor {
@@ -115,10 +130,11 @@ function row({ data, shape, dtype }: HostTensor, index: number): HostTensor {
 
 /** Example `index` of a batch: a view of the batch's arrays. */
 export function exampleOf(batch: HostBatch, index: number): HostExample {
-  return { x: row(batch.x, index), y: row(batch.y, index) };
+  const weight = batch.weight?.data[index];
+  return { x: row(batch.x, index), y: row(batch.y, index), ...(weight === undefined ? {} : { weight }) };
 }
 
 /** The example with arrays of its own. */
-export function copiedExample({ x, y }: HostExample): HostExample {
-  return { x: { ...x, data: x.data.slice() }, y: { ...y, data: y.data.slice() } };
+export function copiedExample({ x, y, ...rest }: HostExample): HostExample {
+  return { ...rest, x: { ...x, data: x.data.slice() }, y: { ...y, data: y.data.slice() } };
 }

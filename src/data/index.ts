@@ -19,3 +19,24 @@ export { type DecodeOptions, type ImageFolderOptions, imageDecoder, imageFolder 
 export type { ExampleContext, ExampleFunction, MappedLoader } from './mapped_loader.js';
 export { type Mnist, type MnistOptions, mnist } from './mnist.js';
 export { fromRecords, type RecordFactory, type RecordIterable, type RecordOptions } from './records.js';
+export {
+  type ColourOptions,
+  type CropOptions,
+  type CutoutOptions,
+  colour,
+  crop,
+  cutmix,
+  cutout,
+  type FlipOptions,
+  flip,
+  type ImageTransform,
+  type MixOptions,
+  type MixTransform,
+  mixup,
+  type Padding,
+  type RotateOptions,
+  rotate,
+  type ShiftOptions,
+  shift,
+  type Transform,
+} from './transforms.js';

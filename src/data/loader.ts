@@ -1,5 +1,6 @@
 // What every loader can do, made of its `epoch`.
 import { Ahead } from './ahead.js';
+import { augmented, checkTransforms } from './augment.js';
 import {
   type BatchIterable,
   type BufferOptions,
@@ -9,9 +10,11 @@ import {
   type HostBatch,
   type Loader,
   type Normalize,
+  type ShuffleOptions,
 } from './batch.js';
 import { batchOf, copiedExample, exampleOf, type HostExample } from './example.js';
 import { ShuffleBuffer } from './shuffle_buffer.js';
+import type { Transform } from './transforms.js';
 
 export abstract class LoaderBase implements Loader {
   abstract readonly batchesPerEpoch: number | undefined;
@@ -29,8 +32,19 @@ export abstract class LoaderBase implements Loader {
     return new StageLoader(this, (source, epoch, options) => shuffled(source, buffer, seed, epoch, options));
   }
 
+  augment(transforms: readonly Transform[], { seed }: ShuffleOptions = {}): Loader {
+    const purpose = `augment:${this.augmentations}`;
+    const augmentation = { ...checkTransforms(transforms), seed, purpose };
+    return new AugmentLoader(this, (source, epoch, options) => augmented(source, augmentation, epoch, options));
+  }
+
   prefetch(count: number): Loader {
     return new PrefetchLoader(this, count);
+  }
+
+  /** Calls of `augment` behind these batches. */
+  get augmentations(): number {
+    return 0;
   }
 }
 
@@ -55,6 +69,10 @@ abstract class DerivedLoader extends LoaderBase {
   get skipped(): number {
     return this.source.skipped;
   }
+
+  override get augmentations(): number {
+    return this.source instanceof LoaderBase ? this.source.augmentations : 0;
+  }
 }
 
 type Stage = (source: Loader, epoch: number, options: EpochOptions) => AsyncIterable<HostBatch>;
@@ -72,6 +90,12 @@ class StageLoader extends DerivedLoader {
     checkWhole(index, 'loader: epoch');
     checkWhole(options.skip ?? 0, 'loader: skip');
     return this.stage(this.source, index, options);
+  }
+}
+
+class AugmentLoader extends StageLoader {
+  override get augmentations(): number {
+    return super.augmentations + 1;
   }
 }
 

@@ -49,4 +49,27 @@ export class Draws {
   normal(): number {
     return Math.sqrt(-2 * Math.log(this.unit())) * Math.cos(2 * Math.PI * this.unit());
   }
+  /**
+   * Beta(alpha, alpha), as G / (G + H) of two gamma variates, by their logarithms: for a small alpha both may be below the smallest
+   * number.
+   */
+  beta(alpha: number): number {
+    return 1 / (1 + Math.exp(this.#logGamma(alpha) - this.#logGamma(alpha)));
+  }
+
+  /**
+   * The logarithm of a gamma variate. Marsaglia, Tsang, "A simple method for generating gamma variables" (2000), for alpha + 1,
+   * and U^(1 / alpha) of it.
+   */
+  #logGamma(alpha: number): number {
+    const d = alpha + 2 / 3;
+    const c = 1 / Math.sqrt(9 * d);
+    for (;;) {
+      const x = this.normal();
+      const v = (1 + c * x) ** 3;
+      if (v > 0 && Math.log(this.unit()) < x ** 2 / 2 + d - d * v + d * Math.log(v)) {
+        return Math.log(d * v) + Math.log(this.unit()) / alpha;
+      }
+    }
+  }
 }

@@ -54,8 +54,11 @@ function meanOf(loss: NamedLoss, settings: CrossEntropySettings): LossFunction {
 export type Loss = keyof typeof lossFunctions | LossFunction;
 
 const metricFunctions = {
-  /** The share of samples whose largest output is at the target's class. */
-  accuracy: (output, target) => mean(cast(equal(argMax(output, -1), target), 'f32')),
+  /** The share of samples whose largest output is at the target's class; of mixed classes, at the one with the largest share. */
+  accuracy: (output, target) => {
+    const classes = target.shape.length === output.shape.length ? argMax(target, -1) : target;
+    return mean(cast(equal(argMax(output, -1), classes), 'f32'));
+  },
 } as const satisfies Record<string, (output: Tensor, target: Tensor) => Tensor>;
 
 export type MetricName = keyof typeof metricFunctions;

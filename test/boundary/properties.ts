@@ -5,6 +5,7 @@ import { writeSync } from 'node:fs';
 import fc from 'fast-check';
 import { callBlock, encodeParams, opInfo, raw } from '../support/raw.js';
 import { hostile, oddNumber } from './hostile.js';
+import { acceptedImages, augmentProperty, mixProperty } from './image_property.js';
 import { accepted, opProperty, timed } from './op_property.js';
 import { completed, publicOps, publicProperty } from './public_property.js';
 import { expectRefusal, isRefusal } from './refusal.js';
@@ -325,6 +326,9 @@ for (const info of raw.ops()) property(`${info.name} with random parameters and 
 
 for (const [op, cases] of publicOps()) property(`${op} of the library with any shapes`, 200, publicProperty(op, cases));
 
+property('augment with random images and stages', 1500, augmentProperty);
+property('mixImages with random images and boxes', 1500, mixProperty);
+
 raw.setThreads(2);
 for (const [name, runs, p] of properties) {
   writeSync(1, `${name}\n`);
@@ -333,5 +337,7 @@ for (const [name, runs, p] of properties) {
 }
 for (const [op, count] of accepted) assert.ok(count > 0, `no random call of ${op} was ever accepted`);
 for (const [op, count] of completed) assert.ok(count > 0, `no random call of ${op} ever gave a result`);
-console.log('accepted', Object.fromEntries(accepted));
+for (const [name, count] of Object.entries(acceptedImages))
+  assert.ok(count > 100, `${name} was accepted ${count} times`);
+console.log('accepted', acceptedImages, Object.fromEntries(accepted));
 assert.equal(raw.memory().liveBuffers, 0, 'buffers leaked');

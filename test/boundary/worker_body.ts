@@ -19,9 +19,12 @@ fill();
 const value = new Float32Array(raw.readSync(handle, 4 * (n - 1), 4))[0];
 parentPort?.postMessage({ foreignCode, value });
 if (endless) {
-  // Leaves ops queued and reads pending when the environment goes away.
+  // Leaves ops queued, reads pending and images half changed when the environment goes away.
+  const images = new Uint8Array(64 * 100);
+  const flip = Float64Array.of(0, 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0);
   for (;;) {
     fill();
     raw.read(handle, 0, 4 * n).catch(() => undefined);
+    raw.augment(images, Float64Array.of(64, 10, 10, 1), flip, 0, 0, 4).catch(() => undefined);
   }
 }

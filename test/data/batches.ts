@@ -2,9 +2,9 @@
 import type { BatchIterable, HostBatch } from '../../src/data/batch.js';
 
 /** A copy of a batch, since its arrays may be used again. */
-export function plain({ x, y, size, position }: HostBatch) {
+export function plain({ x, y, weight, size, position }: HostBatch) {
   const tensor = ({ data, shape, dtype }: HostBatch['x']) => ({ data: Array.from(data), shape: [...shape], dtype });
-  return { x: tensor(x), y: tensor(y), size, position };
+  return { x: tensor(x), y: tensor(y), ...(weight && { weight: tensor(weight) }), size, position };
 }
 
 export async function plainBatches(batches: BatchIterable): Promise<ReturnType<typeof plain>[]> {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Loader } from '../../src/data/batch.js';
-import { Dataset, type Example, fromIterable, fromRecords } from '../../src/data/index.js';
+import { Dataset, type Example, flip, fromIterable, fromRecords, mixup } from '../../src/data/index.js';
 import { AnnealError } from '../../src/errors.js';
 import { f32, failure, i32, u8 } from '../io/host.js';
 import { labelsOf, plainBatches, range } from './batches.js';
@@ -61,6 +61,38 @@ test('fromRecords: batches of whatever a factory gives', async () => {
     dtype: 'f32',
   });
   assert.throws(() => fromRecords(() => [], { batch: 0 }), failure('E_RANGE', /fromRecords: batch/));
+});
+
+test('weights of examples come along', async () => {
+  const loader = fromRecords(
+    () => range(6).map((y) => ({ x: u8([y], [1, 1, 1]), y, ...(y > 2 ? { weight: y } : {}) })),
+    {
+      batch: 3,
+      classCount: 6,
+    },
+  );
+  const weights = async (of: Loader): Promise<(number[] | undefined)[]> =>
+    (await plainBatches(of.epoch(0))).map(({ weight }) => weight?.data);
+  assert.deepEqual(await weights(loader), [undefined, [3, 4, 5]]);
+  for (const [place, { y, weight }] of (await plainBatches(loader.shuffle({ buffer: 4 }).epoch(0))).entries()) {
+    assert.deepEqual(
+      weight?.data,
+      y.data.map((label) => (label > 2 ? label : 1)),
+      `batch ${place}`,
+    );
+  }
+  assert.deepEqual(await weights(loader.augment([flip()])), [undefined, [3, 4, 5]]);
+  const [, mixed] = await plainBatches(loader.augment([mixup({ alpha: 1 })]).epoch(0));
+  for (const [i, weight] of (mixed?.weight?.data ?? []).entries()) {
+    // Each label weighs itself, so the mean of labels by their shares is the weight.
+    const expected = range(6).reduce((sum, label) => sum + label * (mixed?.y.data[6 * i + label] ?? 0), 0);
+    assert.ok(Math.abs(weight - expected) < 1e-5, `${weight}, expected ${expected}`);
+  }
+  assert.equal(mixed?.weight?.data.length, 3);
+  await assert.rejects(
+    drain(fromRecords(() => [{ x: 1, y: 1, weight: Number.NaN }], { batch: 1 })),
+    failure('E_RANGE', /^record 0: weight: expected a finite number, received NaN$/),
+  );
 });
 
 test('fromRecords: a source may use its array again', async () => {

@@ -2,7 +2,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Dataset, type Example, fromIterable, fromRecords, type Loader } from '../../src/data/index.js';
+import {
+  crop,
+  cutmix,
+  cutout,
+  Dataset,
+  type Example,
+  flip,
+  fromIterable,
+  fromRecords,
+  type Loader,
+  mixup,
+  rotate,
+} from '../../src/data/index.js';
 import { deriveKey, philox4x32 } from '../../src/random/philox.js';
 import { f32, i32 } from '../io/host.js';
 import { plainBatches, range } from './batches.js';
@@ -85,18 +97,26 @@ const stages: Record<string, (loader: Loader) => Loader> = {
       return batch;
     }),
   'map to another size': (loader) =>
-    loader.map(async ({ x, y, size }) => {
+    loader.map(async ({ x, y, weight, size }) => {
       const kept = Math.max(1, size - 1);
       const first = <T extends typeof x>({ data, shape, dtype }: T) => ({
         data: data.subarray(0, (data.length / size) * kept),
         shape: [kept, ...shape.slice(1)],
         dtype,
       });
-      return { x: first(x), y: first(y), size: kept };
+      return { x: first(x), y: first(y), ...(weight && { weight: first(weight) }), size: kept };
     }),
+  weights: (loader) =>
+    loader.map((batch) => ({
+      ...batch,
+      weight: f32(range(batch.size).map((index) => index + Number(batch.y.data[index]) + 1)),
+    })),
   'shuffle, buffer 4': (loader) => loader.shuffle({ buffer: 4 }),
   'shuffle, buffer 100': (loader) => loader.shuffle({ buffer: 100, seed: 6 }),
   prefetch: (loader) => loader.prefetch(2),
+  augment: (loader) => loader.augment([flip(), crop({ padding: 1 }), rotate({ degrees: 20 }), cutout({ size: 2 })]),
+  mixup: (loader) => loader.augment([flip({ axis: 'vertical' }), mixup({ classes: 3 })]),
+  cutmix: (loader) => loader.augment([cutmix({ classes: 3 })], { seed: 3 }),
 };
 
 const keysOf = (table: object): fc.Arbitrary<string> => fc.constantFrom(...Object.keys(table));

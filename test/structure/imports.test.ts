@@ -15,7 +15,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   autograd: ['backend', 'tensor', 'ops'],
   ops: ['backend', 'random', 'tensor', 'autograd'],
   capture: ['backend', 'tensor', 'autograd', 'ops'],
-  data: ['io', 'random', 'tensor'],
+  data: ['backend', 'io', 'random', 'tensor'],
   chart: [],
   schedule: ['io', 'chart'],
   nn: ['random', 'io', 'tensor', 'autograd', 'ops'],

@@ -235,6 +235,20 @@ export async function datasets(set: data.Dataset): Promise<void> {
     .shuffle({ buffer: 10 })
     .prefetch(2);
   is<ReturnType<typeof data.classWeights>, Float32Array>();
+  const augmented = loader.augment([
+    data.flip(),
+    data.crop({ padding: 4, border: 'reflect' }),
+    data.mixup({ alpha: 0.2 }),
+  ]);
+  is<typeof augmented, data.Loader>();
+  is<Awaited<ReturnType<typeof data.csv>>, data.Dataset>();
+  is<Awaited<ReturnType<typeof data.imageFolder>>, data.Dataset<data.MappedLoader>>();
+  // @ts-expect-error: no such border
+  data.crop({ border: 'wrap' });
+  // @ts-expect-error: a size is needed
+  data.cutout({});
+  // @ts-expect-error: a column to predict is needed
+  void data.csv('table.csv', {});
   // @ts-expect-error: mapped examples cannot be joined
   set.concat(mapped);
   // @ts-expect-error: a batch size is needed
