@@ -98,10 +98,14 @@ export function lineChart(lines: readonly Line[], options: LineChartOptions = {}
     );
   }
   if (title !== '') parts.push(`<text class="title" x="16" y="24">${escapeXml(fitted(title, width - 32, 8.8))}</text>`);
-  for (const { x: px, label } of marks) {
-    parts.push(`<path class="axis" stroke-dasharray="4 3" d="M${at(x(px))},${at(box.top)}V${at(box.bottom)}"/>`);
-    parts.push(`<text x="${at(x(px))}" y="${at(box.top - 6)}" text-anchor="middle">${escapeXml(label)}</text>`);
-  }
+  [...marks]
+    .sort((a, b) => a.x - b.x)
+    .forEach(({ x: px, label }, i, { length }) => {
+      parts.push(`<path class="axis" stroke-dasharray="4 3" d="M${at(x(px))},${at(box.top)}V${at(box.bottom)}"/>`);
+      // Two neighbours' words go to either side.
+      const anchor = length === 1 ? 'middle' : i % 2 === 0 ? 'end' : 'start';
+      parts.push(`<text x="${at(x(px))}" y="${at(box.top - 6)}" text-anchor="${anchor}">${escapeXml(label)}</text>`);
+    });
   lines.forEach(({ name, points, faint }, i) => {
     const opacity = faint ? ' opacity="0.35"' : '';
     if (points.length > 0) {
