@@ -31,7 +31,7 @@
     return {
       width,
       height,
-      padding: [8, 12, 0, 0],
+      padding: [8, 20, 0, 0],
       scales: { x: { time: false }, y: plots.yScale(chart, () => floor) },
       axes: plots.axes(chart),
       series: [

@@ -31,6 +31,7 @@ export interface StepRecord {
   readonly updateRatios?: Values;
   /** Of what layers give, by layer. */
   readonly activations?: Readonly<Record<string, ActivationStatistics>>;
+  /** Over some steps up to this one. */
   readonly samplesPerSecond?: number;
   readonly memory?: MemoryRecord;
 }

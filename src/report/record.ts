@@ -48,6 +48,11 @@ export interface Recorder extends Callback {
   image(tag: string, image: Image): void;
 }
 
+/**
+ * Milliseconds of steps that throughput is measured over: the last steps of an epoch were computed while others were awaited, and by
+ * themselves would seem to take no time.
+ */
+const throughputWindow = 200;
 /** Milliseconds between looks at memory. */
 const memoryInterval = 1000;
 
@@ -75,6 +80,8 @@ export function record(options: RecordOptions): Recorder {
   let files: { readonly log: MetricsLog; readonly events: EventFile | null } | null = null;
   let step = 0;
   let memoryAt = Number.NEGATIVE_INFINITY;
+  /** Of the steps since throughput was last told. */
+  let window = { samples: 0, ms: 0 };
 
   const open = () => {
     if (files === null) throw new AnnealError('E_ARGUMENT', 'record: expected a run that goes on, there is none');
@@ -106,12 +113,21 @@ export function record(options: RecordOptions): Recorder {
     },
     onStep(event, run) {
       step = event.step;
+      window = { samples: window.samples + event.size, ms: window.ms + event.ms };
       const monitored = event.updateRatios ?? event.gradNorm ?? event.activations;
       if (step !== 1 && step % every !== 0 && monitored === undefined) return;
       const now = performance.now();
       const looks = now - memoryAt >= memoryInterval;
       if (looks) memoryAt = now;
-      write({ type: 'step', ...stepRecord(event, run), ...(looks ? { memory: memoryOf(run) } : {}) });
+      const measured = window.ms >= throughputWindow;
+      const samplesPerSecond = (window.samples / window.ms) * 1000;
+      if (measured) window = { samples: 0, ms: 0 };
+      write({
+        type: 'step',
+        ...stepRecord(event, run),
+        ...(measured ? { samplesPerSecond } : {}),
+        ...(looks ? { memory: memoryOf(run) } : {}),
+      });
     },
     async onEpoch(event, run) {
       step = event.step;
@@ -176,7 +192,6 @@ function stepRecord(event: StepEvent, { optimizer }: RunHandle): StepRecord {
     ...(event.gradNorm === undefined ? {} : { gradNorm: event.gradNorm }),
     ...(event.updateRatios === undefined ? {} : { updateRatios: event.updateRatios }),
     ...(event.activations === undefined ? {} : { activations: event.activations }),
-    samplesPerSecond: (event.size / event.ms) * 1000,
   };
 }
 

@@ -5,6 +5,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnnealError } from '../../src/errors.js';
 import * as nn from '../../src/nn/index.js';
 import * as optim from '../../src/optim/index.js';
@@ -101,6 +102,25 @@ test('record: the folder of a run that completes', async (context) => {
   assert.deepEqual([report.stop?.step, report.stop?.reason], [12, 'completed']);
   assert.match(await readFile(join(dir, 'report.html'), 'utf8'), /<title>first<\/title>/);
   assert.throws(() => recorder.log({ recall: 1 }), failure('E_ARGUMENT', /record: expected a run that goes on/));
+});
+
+test('record: throughput is that of the steps since it was last told', async (context) => {
+  const dir = await temporaryFolder(context);
+  using model = netOf();
+  const slow: train.Callback = { name: 'slow', onStep: () => sleep(50) };
+  const callbacks = [record({ dir, tensorboard: false, report: false }), slow];
+  await using run = train.fit(model, { data, epochs: 2, optimizer, callbacks });
+  const steps = ofType(await collect(run), 'step');
+  const told = (await readRun(dir)).steps.filter(({ samplesPerSecond }) => samplesPerSecond !== undefined);
+  assert.ok(told.length >= 2 && told.length < steps.length / 2, `${told.length} of ${steps.length}`);
+  let from = 0;
+  for (const { step, samplesPerSecond = 0 } of told) {
+    const window = steps.slice(from, step);
+    const ms = window.reduce((sum, event) => sum + event.ms, 0);
+    assert.ok(ms >= 200);
+    assert.ok(Math.abs(samplesPerSecond - (32 * window.length * 1000) / ms) < 1e-6);
+    from = step;
+  }
 });
 
 test('record: less of it, where less is asked for', async (context) => {
