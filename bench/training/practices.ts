@@ -1,5 +1,5 @@
 // What is compared: one net, one data set, and a practice at a time. Each is a recipe for a run of some epochs.
-import { type data, nn, optim, schedule, train } from '../../src/index.js';
+import { data, nn, optim, schedule, train } from '../../src/index.js';
 
 /** Batch 128, the peak of every schedule where nothing else is said. */
 export const BATCH = 128;
@@ -108,4 +108,58 @@ export const practices: readonly Practice[] = [
     {},
     () => [train.earlyStopping({ monitor: 'val_loss', patience: 2, restoreBest: true })],
   ),
+  {
+    name: 'augmented',
+    about: 'warmup-cosine, digits shifted by up to 2 pixels and turned by up to 10 degrees',
+    make(trainSet, epochs) {
+      const { options, model } = recipeOf('warmup-cosine').make(trainSet, epochs);
+      return { model, options: { ...options, data: augmented(trainSet) } };
+    },
+  },
+  {
+    name: 'best',
+    about: 'batch norm, one cycle, augmentation, label smoothing 0.05, EMA',
+    make(trainSet, epochs) {
+      const loader = augmented(trainSet);
+      const steps = Math.ceil(trainSet.length / BATCH) * epochs;
+      const conv = (filters: number) => [
+        nn.conv2d({ filters, kernelSize: 3, padding: 'same', bias: false }),
+        nn.batchNorm(),
+        nn.activation('relu'),
+      ];
+      const model = nn.sequential([
+        ...conv(32),
+        ...conv(32),
+        nn.maxPool2d(2),
+        ...conv(64),
+        ...conv(64),
+        nn.maxPool2d(2),
+        nn.flatten(),
+        nn.dropout(0.3),
+        nn.dense({ units: 128, activation: 'relu' }),
+        nn.dense({ units: 10 }),
+      ]);
+      const optimizer = optim.sgd({
+        lr: schedule.oneCycle({ max: 0.2, steps }),
+        momentum: MOMENTUM,
+        nesterov: true,
+        weightDecay: WEIGHT_DECAY,
+        ema: { decay: 0.995 },
+      });
+      return { model, options: { data: loader, optimizer, labelSmoothing: 0.05, refreshStatistics: 100 } };
+    },
+  },
 ];
+
+function recipeOf(name: string): Practice {
+  const found = practices.find((practice) => practice.name === name);
+  if (found === undefined) throw new Error(`expected a practice named ${name}`);
+  return found;
+}
+
+function augmented(trainSet: data.Dataset): data.Loader {
+  return trainSet
+    .shuffle()
+    .batch(BATCH)
+    .augment([data.shift({ by: 2 }), data.rotate({ degrees: 10 })]);
+}
