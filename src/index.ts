@@ -29,6 +29,7 @@ export {
 } from './profile/index.js';
 export * as report from './report/index.js';
 export * as schedule from './schedule/index.js';
+export * as search from './search/index.js';
 export type { DType } from './tensor/dtype.js';
 export { keep, scope } from './tensor/scope.js';
 export type { Shape } from './tensor/shape.js';

@@ -1,10 +1,10 @@
 // `anneal train` and `anneal resume`: a configuration trained in a folder of its own, and gone on with.
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { basename, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { DeviceName } from '../backend/backend.js';
 import { AnnealError } from '../errors.js';
+import { isTypeScript, tsxModule } from '../io/tsx.js';
 import { saveWeights } from '../nn/index.js';
 import { metricValue } from '../report/format.js';
 import * as report from '../report/index.js';
@@ -25,20 +25,15 @@ export interface TrainOptions extends DeviceOptions {
 const INTERRUPTED = 130;
 
 const checkpointsOf = (dir: string): string => join(dir, 'checkpoints');
-const isTypeScript = (path: string): boolean => /\.[cm]?ts$/.test(path);
 
 /** TypeScript where Node.js does not read it itself: by the tsx that the user has. */
 async function loadTypeScript(path: string): Promise<void> {
   try {
     checkScript('train', path);
   } catch (error) {
-    let tsx: string;
-    try {
-      tsx = createRequire(path).resolve('tsx/esm/api');
-    } catch {
-      throw error;
-    }
-    const api: { register?: () => unknown } = await import(pathToFileURL(tsx).href);
+    const tsx = tsxModule(path);
+    if (tsx === null) throw error;
+    const api: { register?: () => unknown } = await import(tsx);
     api.register?.();
   }
 }

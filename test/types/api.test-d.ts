@@ -18,6 +18,7 @@ import {
   type Scalar,
   schedule,
   scope,
+  search,
   tensor,
   train,
   transfer,
@@ -285,6 +286,49 @@ export async function optimizers(optimizer: optim.Optimizer): Promise<void> {
   is<Awaited<ReturnType<typeof optimizer.weightNorms>>, Record<string, number>>();
   const { averaging } = await optimizer.stateDict();
   is<typeof averaging, optim.AveragingState | undefined>();
+}
+
+export async function searches(): Promise<void> {
+  const space = {
+    lr: search.float(1e-4, 1, { log: true }),
+    units: search.int(16, 256, { step: 16 }),
+    optimizer: search.categorical(['sgd', 'adamw']),
+    momentum: search.when({ optimizer: 'sgd' }, search.float(0, 0.99)),
+  };
+  const { best, stopReason } = await search.random({
+    space,
+    objective: async (parameters, trial) => {
+      is<typeof parameters.lr, number>();
+      is<typeof parameters.optimizer, 'sgd' | 'adamw'>();
+      is<typeof parameters.momentum, number | undefined>();
+      // @ts-expect-error: no such parameter
+      void parameters.dropout;
+      if (await trial.report(1, 0)) return Number.NaN;
+      const callback = search.reporting(trial, { monitor: 'val_accuracy' });
+      is<typeof callback, train.Callback>();
+      return { value: parameters.lr, metrics: { epochs: 3 } };
+    },
+    trials: 10,
+    pruner: search.medianPruner(),
+    direction: 'maximize',
+  });
+  is<typeof stopReason, 'completed' | 'aborted' | 'failed'>();
+  if (best) is<typeof best.parameters.units, number>();
+  const gridded = await search.grid({
+    space,
+    objective: new URL('file:///objective.js'),
+    workers: 2,
+    points: { lr: 3 },
+  });
+  search.svg(gridded.trials, { parameters: ['lr'] });
+  // @ts-expect-error: trials are needed
+  await search.random({ space, objective: () => 1 });
+  // @ts-expect-error: an objective gives a number
+  await search.random({ space, objective: () => 'good', trials: 1 });
+  // @ts-expect-error: no such direction
+  await search.grid({ space, objective: () => 1, direction: 'up' });
+  // @ts-expect-error: no such option
+  search.float(0, 1, { base: 2 });
 }
 
 export async function transfers(): Promise<void> {

@@ -1,0 +1,164 @@
+// The log of a search: one JSON object a line, first what was declared, then each trial that has ended. Only ever appended to.
+import { readFile } from 'node:fs/promises';
+import { AnnealError } from '../errors.js';
+import { type JsonValue, parseJson, stringifyJson } from '../io/json.js';
+import { reasonOf } from '../io/read_bytes.js';
+import { AppendFile } from '../report/append_file.js';
+import type { Proposals } from './proposals.js';
+import type { Direction } from './pruner.js';
+import type { Choice } from './space.js';
+import { type Report, type TrialRecord, type TrialState, trialJson } from './trial.js';
+
+/** What a log says. */
+export interface SearchLogContent {
+  readonly direction: Direction;
+  /** 'random' or 'grid' with the space: as it was declared. */
+  readonly declaration: JsonValue;
+  /** By number. */
+  readonly trials: readonly TrialRecord[];
+}
+
+const VERSION = 1;
+
+function objectOf(json: JsonValue | undefined): { readonly [key: string]: JsonValue } {
+  return typeof json === 'object' && json !== null && !Array.isArray(json)
+    ? (json as { readonly [key: string]: JsonValue })
+    : {};
+}
+
+const isState = (value: unknown): value is TrialState =>
+  value === 'complete' || value === 'pruned' || value === 'failed';
+const isChoice = (value: JsonValue): value is Choice => value === null || typeof value !== 'object';
+const listOf = (value: JsonValue | undefined): readonly JsonValue[] => (Array.isArray(value) ? value : []);
+
+function parseLine(text: string, where: string): { readonly [key: string]: JsonValue } {
+  try {
+    return objectOf(parseJson(text));
+  } catch (cause) {
+    throw new AnnealError('E_FORMAT', `${where}: expected a line of JSON (${reasonOf(cause)})`, { cause });
+  }
+}
+
+function trialOf(line: { readonly [key: string]: JsonValue }, where: string): TrialRecord {
+  const { type, number, state, parameters, value, metrics, reports, error, seconds } = line;
+  if (type !== 'trial' || typeof number !== 'number' || !isState(state)) {
+    throw new AnnealError(
+      'E_FORMAT',
+      `${where}: expected a trial with number and state, received ${stringifyJson(line)}`,
+    );
+  }
+  const chosen = Object.entries(objectOf(parameters)).filter((entry): entry is [string, Choice] => isChoice(entry[1]));
+  return {
+    number,
+    state,
+    parameters: Object.fromEntries(chosen),
+    value: typeof value === 'number' ? value : null,
+    metrics: Object.fromEntries(Object.entries(objectOf(metrics)).map(([name, each]) => [name, Number(each)])),
+    reports: listOf(reports).map((pair): Report => {
+      const [step, reported] = listOf(pair);
+      return { step: Number(step), value: Number(reported) };
+    }),
+    error: typeof error === 'string' ? error : null,
+    seconds: Number(seconds),
+  };
+}
+
+function parse(bytes: Buffer, path: string): { content: SearchLogContent | null; end: number } {
+  const lines: { readonly [key: string]: JsonValue }[] = [];
+  let end = 0;
+  // A crash can tear the last line: one without an end is none.
+  for (let next = bytes.indexOf('\n'); next >= 0; next = bytes.indexOf('\n', end)) {
+    lines.push(parseLine(bytes.toString('utf8', end, next), `${path}:${lines.length + 1}`));
+    end = next + 1;
+  }
+  const [head, ...rest] = lines;
+  if (head === undefined) return { content: null, end: 0 };
+  const { type, version, direction, declaration } = head;
+  if (type !== 'search' || version !== VERSION || (direction !== 'minimize' && direction !== 'maximize')) {
+    throw new AnnealError('E_FORMAT', `${path}:1: expected the log of a search of version ${VERSION}`);
+  }
+  // Of a failed trial that was repeated the last line counts.
+  const byNumber = new Map(
+    rest.map((line, i) => trialOf(line, `${path}:${i + 2}`)).map((trial) => [trial.number, trial]),
+  );
+  const trials = [...byNumber.values()].sort((a, b) => a.number - b.number);
+  return { content: { direction, declaration: declaration ?? null, trials }, end };
+}
+
+/** @throws E_IO; E_FORMAT naming the line */
+export async function readLog(path: string): Promise<SearchLogContent> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    throw new AnnealError('E_IO', `${path}: expected the log of a search (${reasonOf(cause)})`, { cause });
+  }
+  const { content } = parse(bytes, path);
+  if (content === null) throw new AnnealError('E_FORMAT', `${path}: expected the log of a search, it is empty`);
+  return content;
+}
+
+export class SearchLog implements AsyncDisposable {
+  private constructor(
+    private readonly file: AppendFile,
+    /** What had ended before. */
+    readonly trials: readonly TrialRecord[],
+  ) {}
+
+  /**
+   * Begins a log, or takes one up. @throws E_IO; E_FORMAT when the file is no log of a search; E_ARGUMENT when it is that of another one
+   */
+  static async open(path: string, direction: Direction, proposals: Proposals): Promise<SearchLog> {
+    let found: SearchLogContent | null = null;
+    const file = await AppendFile.open(path, (bytes) => {
+      const { content, end } = parse(bytes, path);
+      if (content !== null) checkSame(path, content, direction, proposals);
+      found = content;
+      return end;
+    });
+    const log = new SearchLog(file, trialsOf(found));
+    if (found === null) {
+      const { declaration } = proposals;
+      await log.write({ type: 'search', version: VERSION, direction, declaration });
+    }
+    return log;
+  }
+
+  /** Returns once it is on the disk. */
+  append(trial: TrialRecord): Promise<void> {
+    return this.write(trialJson(trial));
+  }
+
+  private async write(line: JsonValue): Promise<void> {
+    this.file.append(`${stringifyJson(line)}\n`);
+    await this.file.flush();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.file.close();
+  }
+}
+
+const trialsOf = (content: SearchLogContent | null): readonly TrialRecord[] => content?.trials ?? [];
+
+function checkSame(path: string, content: SearchLogContent, direction: Direction, proposals: Proposals): void {
+  const [theirs, ours] = [
+    { direction: content.direction, declaration: content.declaration },
+    { direction, declaration: proposals.declaration },
+  ].map((each) => stringifyJson(each));
+  if (theirs !== ours) {
+    throw new AnnealError(
+      'E_ARGUMENT',
+      `search: expected in ${path} the log of this search, ${ours}, received that of ${theirs}`,
+    );
+  }
+  for (const { number, parameters } of content.trials) {
+    const expected = stringifyJson(proposals.parameters(number));
+    if (stringifyJson(parameters) !== expected) {
+      throw new AnnealError(
+        'E_FORMAT',
+        `${path}: expected trial ${number} with ${expected}, received ${stringifyJson(parameters)}`,
+      );
+    }
+  }
+}

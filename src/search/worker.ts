@@ -1,0 +1,64 @@
+// What a worker thread of a search does: it loads the objective's module once, then runs one trial after the other.
+import { parentPort, workerData } from 'node:worker_threads';
+import { setThreads } from '../backend/device.js';
+import { AnnealError } from '../errors.js';
+import type { Chosen } from './space.js';
+import { attempt, type Ending, type Objective, type Report, Trial } from './trial.js';
+
+export interface WorkerSetup {
+  /** URL of the module whose default export is the objective. */
+  readonly module: string;
+  readonly threads: number;
+}
+
+export type ToWorker =
+  | { readonly type: 'trial'; readonly number: number; readonly parameters: Chosen }
+  /** To the oldest report without one. */
+  | { readonly type: 'verdict'; readonly prune: boolean };
+
+export type FromWorker =
+  | { readonly type: 'ready' }
+  | { readonly type: 'unusable'; readonly error: string }
+  | { readonly type: 'report'; readonly report: Report }
+  | { readonly type: 'ended'; readonly ending: Ending };
+
+const isObjective = (value: unknown): value is Objective => typeof value === 'function';
+
+async function load(module: string): Promise<Objective> {
+  const loaded: { default?: unknown } = await import(module);
+  // A CommonJS module, or one compiled to it, has its exports under default.
+  const outer = loaded.default;
+  const found = typeof outer === 'object' && outer !== null && 'default' in outer ? outer.default : outer;
+  if (isObjective(found)) return found;
+  throw new AnnealError(
+    'E_ARGUMENT',
+    `search: expected ${module} to export the objective by default, a function, received ${typeof found}`,
+  );
+}
+
+/** @internal Runs in the worker thread. */
+export async function serve(): Promise<void> {
+  const { module, threads }: WorkerSetup = workerData;
+  const tell = (message: FromWorker): void => parentPort?.postMessage(message);
+  const verdicts: ((prune: boolean) => void)[] = [];
+  let objective: Objective;
+  try {
+    setThreads(threads);
+    objective = await load(module);
+  } catch (error) {
+    tell({ type: 'unusable', error: error instanceof Error ? error.message : String(error) });
+    return;
+  }
+  const run = async (number: number, parameters: Chosen): Promise<void> => {
+    const trial = new Trial(number, threads, new AbortController().signal, (report) => {
+      tell({ type: 'report', report });
+      return new Promise((resolve) => verdicts.push(resolve));
+    });
+    tell({ type: 'ended', ending: await attempt(objective, parameters, trial) });
+  };
+  parentPort?.on('message', (message: ToWorker) => {
+    if (message.type === 'trial') void run(message.number, message.parameters);
+    else verdicts.shift()?.(message.prune);
+  });
+  tell({ type: 'ready' });
+}
