@@ -4,7 +4,8 @@
 //   ANNEAL_TEST_SLOW=1   also runs the slow tests (node-gyp build, sanitizers, cross-compiled NEON kernels)
 //
 // The slow tests, test/package/native/, take minutes of compiler: they run beside all others, in the processor
-// time that those leave over.
+// time that those leave over. Folders of tests that keep one core busy run a file for each core; the others, whose
+// kernels have a thread for each core, or which watch time and memory, half as many.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative, sep } from 'node:path';
@@ -34,7 +35,23 @@ async function check(name, args, totals) {
   log(`${name}: ${status === 0 ? 'ok' : 'failed'} in ${since(start)}`);
 }
 
+// Whose work is done by JavaScript, by processes being started, or by the emulated CUDA device's one thread.
+const oneThreaded = [
+  'browser',
+  'cli',
+  'compare',
+  'cuda',
+  'data',
+  'io',
+  'package',
+  'random',
+  'report',
+  'schedule',
+  'structure',
+];
+
 const buildsNatively = (path) => path.startsWith(join('test', 'package', 'native') + sep);
+const hasOneThread = (path) => oneThreaded.includes(path.split(sep)[1]);
 
 async function runTests(files, totals, { concurrency, idle }) {
   if (files.length === 0) return;
@@ -70,10 +87,15 @@ await main(async () => {
   await check('lint', [bin('@biomejs/biome', 'biome'), 'check', '.'], totals);
   await check('type check', [bin('typescript', 'tsc'), '-p', 'tsconfig.json'], totals);
   log(`${files.length} test files`);
-  // Most run kernels on as many threads as there are cores: files side by side would wait for each other's threads.
-  const concurrency = Math.max(1, availableParallelism() >> 1);
+  // Kernels run on as many threads as there are cores: files side by side would wait for each other's threads.
+  const cores = availableParallelism();
   const light = files.filter((path) => !buildsNatively(path));
-  await runTests(light, totals, { concurrency, idle: false });
+  await runTests(light.filter(hasOneThread), totals, { concurrency: cores, idle: false });
+  await runTests(
+    light.filter((path) => !hasOneThread(path)),
+    totals,
+    { concurrency: Math.max(1, cores >> 1), idle: false },
+  );
   await native;
 
   for (const { file, name, reason } of totals.skipped) {
