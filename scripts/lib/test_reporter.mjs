@@ -31,15 +31,17 @@ export default async function* report(source) {
       yield data.message;
       continue;
     }
-    if (data?.file && relative(process.cwd(), data.file) !== file) {
+    // Others come when they happen, also from a file that runs beside the one whose turn it is.
+    if (type !== 'test:start' && type !== 'test:pass' && type !== 'test:fail') continue;
+    if (data.file && relative(process.cwd(), data.file) !== file) {
       yield flush();
       file = relative(process.cwd(), data.file);
     }
     if (type === 'test:start') {
       parents.length = data.nesting;
       parents.push(data.name);
+      continue;
     }
-    if (type !== 'test:pass' && type !== 'test:fail') continue;
     const name = [...parents.slice(0, data.nesting), data.name].join(' > ');
     if (data.nesting === 0) inFile.ms += data.details.duration_ms;
     const skip = data.skip !== undefined && data.skip !== false;
