@@ -13,6 +13,16 @@ export { type Captured, type CaptureOptions, capture, type PlanInfo, Scalar } fr
 export * as chart from './chart/index.js';
 export * as data from './data/index.js';
 export * as device from './device.js';
+export {
+  type CalibrationBin,
+  type Ensemble,
+  type EnsembleReport,
+  ensemble,
+  type ProbabilityMetrics,
+  type Snapshots,
+  type SnapshotsOptions,
+  type WeightsMember,
+} from './ensemble/index.js';
 export { AnnealError, type ErrorCode } from './errors.js';
 export * as io from './io/index.js';
 export * as nn from './nn/index.js';

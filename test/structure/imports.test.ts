@@ -22,6 +22,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   optim: ['backend', 'io', 'tensor', 'autograd', 'ops', 'schedule'],
   train: ['backend', 'chart', 'io', 'tensor', 'autograd', 'ops', 'capture', 'data', 'nn', 'optim', 'schedule'],
   transfer: ['tensor', 'nn', 'optim', 'train'],
+  ensemble: ['tensor', 'autograd', 'ops', 'data', 'nn', 'train'],
   report: ['backend', 'chart', 'io', 'data', 'nn', 'optim', 'schedule', 'train'],
   search: ['backend', 'chart', 'io', 'random', 'train', 'report'],
   profile: ['backend', 'io', 'tensor', 'ops', 'report', 'bench'],
@@ -94,8 +95,8 @@ test('every folder is listed above', () => {
   assert.deepEqual(rooms.sort(), [...Object.keys(allowed), 'cli'].sort());
 });
 
-test('nothing below train imports train, transfer, report, search, bench, profile, compare or cli, and only the command imports cli', () => {
-  const above = ['train', 'transfer', 'report', 'search', 'bench', 'profile', 'compare', 'cli'];
+test('nothing below train imports train, transfer, ensemble, report, search, bench, profile, compare or cli, and only the command imports cli', () => {
+  const above = ['train', 'transfer', 'ensemble', 'report', 'search', 'bench', 'profile', 'compare', 'cli'];
   const wrong = imports.filter(({ from, to }) => {
     const [room, target] = [roomOf(from), roomOf(to)];
     if (target === 'cli') return room !== 'cli';

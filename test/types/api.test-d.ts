@@ -6,7 +6,9 @@ import {
   capture,
   data,
   type device,
+  type EnsembleReport,
   type ErrorCode,
+  ensemble,
   keep,
   nn,
   ops,
@@ -329,6 +331,24 @@ export async function searches(): Promise<void> {
   await search.grid({ space, objective: () => 1, direction: 'up' });
   // @ts-expect-error: no such option
   search.float(0, 1, { base: 2 });
+}
+
+export async function ensembles(): Promise<void> {
+  const model = nn.models.mlp({ hidden: [8], outputs: 2 });
+  const cycles = ensemble.snapshots({ steps: 100, last: 3, weights: 'ema' });
+  is<typeof cycles.kept, readonly nn.Weights[]>();
+  const team = ensemble([model, ...cycles.kept.map((weights) => ({ model, weights }))], { outputs: 'logits' });
+  const { test } = await data.mnist();
+  const report = await team.evaluate({ data: test.batch(100), bins: 10 });
+  report satisfies EnsembleReport;
+  is<typeof report.disagreement, number>();
+  is<Awaited<ReturnType<typeof team.predict>>, Tensor<'f32'>>();
+  // @ts-expect-error: members are needed
+  ensemble();
+  // @ts-expect-error: a model is needed to run weights in
+  ensemble(cycles.kept);
+  // @ts-expect-error: no such weights
+  ensemble.snapshots({ steps: 1, weights: 'swa' });
 }
 
 export async function transfers(): Promise<void> {
