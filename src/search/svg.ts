@@ -113,7 +113,7 @@ export function svg(trials: readonly TrialRecord[], options: SearchSvgOptions = 
   const y = numberScale(
     points.map(({ value }) => value),
     false,
-    4,
+    6,
   );
   const best = bestOf(trials, direction);
   const head = title === '' ? 26 : 48;
