@@ -54,11 +54,13 @@ export function checkpoint(options: CheckpointOptions): Callback {
   const add = (step: number, value: number | null): void => {
     entries = [...entries.filter((entry) => entry.step !== step), { step, value }];
   };
-  const prune = async (): Promise<void> => {
-    const valued = entries.filter((entry) => entry.value !== null && !Number.isNaN(entry.value));
+  /** Removes what need not be kept, of those up to the one just written: a later one may be noted, but is not there yet. */
+  const prune = async (newest: number): Promise<void> => {
+    const written = entries.filter(({ step }) => step <= newest);
+    const valued = written.filter((entry) => entry.value !== null && !Number.isNaN(entry.value));
     const best = valued.sort((a, b) => (monitor.better(a.value ?? 0, b.value ?? 0) ? -1 : 1)).slice(0, keepBest);
-    const last = [...entries].sort((a, b) => b.step - a.step).slice(0, keepLast);
-    const gone = entries.filter((entry) => !best.includes(entry) && !last.includes(entry));
+    const last = [...written].sort((a, b) => b.step - a.step).slice(0, keepLast);
+    const gone = written.filter((entry) => !best.includes(entry) && !last.includes(entry));
     entries = entries.filter((entry) => !gone.includes(entry));
     for (const { step } of gone) {
       // The tensors first: a state alone is nothing, tensors alone would be found damaged.
@@ -80,7 +82,7 @@ export function checkpoint(options: CheckpointOptions): Callback {
           { state, tensors: failed ? tensors : finiteOnly(tensors, path) },
           { pace: pacer() },
         );
-        await prune();
+        await prune(state.step);
         return null;
       } catch (error) {
         entries = entries.filter(({ step }) => step !== snapshot.state.step);
