@@ -32,4 +32,5 @@ export {
 export { type SearchSvgOptions, svg } from './svg.js';
 export type { TableStream } from './table.js';
 export type { Objective, Outcome, Report, Trial, TrialRecord, TrialState } from './trial.js';
+/** @internal */
 export { serve } from './worker.js';
