@@ -1,5 +1,8 @@
 // Training on the device that ANNEAL_TEST_DEVICE names, on the driver of this process: run by test/webgpu/ and test/cuda/.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { autograd, capture, device, nn, ops, optim, type Tensor, tensor, train } from '../../src/index.js';
 import { cosine } from '../../src/schedule/index.js';
@@ -116,6 +119,45 @@ test('train.fit captures, validates, restores the best weights and reports ratio
   assert.ok(ratios > 0);
   assert.ok((history.at(-1)?.metrics.val_accuracy ?? 0) > 0.9, JSON.stringify(history.at(-1)?.metrics));
   model.dispose();
+});
+
+test('a run that goes on from its checkpoint ends with the bits of one that never stopped', async () => {
+  device.setDevice(name);
+  const folder = mkdtempSync(join(tmpdir(), 'anneal-device-'));
+  const set = blobs(96, 1);
+  const go = async (directory: string, stopAt = Number.POSITIVE_INFINITY): Promise<[nn.Weights, number | null]> => {
+    const model = nn.models.mlp({ hidden: [16], outputs: 3 });
+    await using run = train.fit(model, {
+      data: set.shuffle().batch(16),
+      validation: set.batch(32),
+      epochs: 3,
+      seed: 5,
+      optimizer: optim.adam({ lr: cosine({ from: 0.02, steps: 18 }), ema: { decay: 0.9 } }),
+      callbacks: [
+        train.earlyStopping({ monitor: 'ema_val_loss', patience: 9, restoreBest: true }),
+        train.checkpoint({ directory, everySteps: 4 }),
+      ],
+      resume: directory,
+    });
+    let resumed: number | null = null;
+    for await (const event of run) {
+      if (event.type === 'resume') resumed = event.step;
+      if (event.type === 'step' && event.step === stopAt) run.stop();
+    }
+    await run.result;
+    const weights = await model.stateDict();
+    model.dispose();
+    return [weights, resumed];
+  };
+  try {
+    const [expected] = await go(join(folder, 'whole'));
+    await go(join(folder, 'stopped'), 9);
+    const [found, resumed] = await go(join(folder, 'stopped'));
+    assert.ok(resumed !== null && resumed >= 9);
+    assert.deepEqual(found, expected);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('second derivatives', async () => {
