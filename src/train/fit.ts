@@ -1,17 +1,14 @@
 // The training loop: epochs of steps over batches, validation, events, callbacks, and a clean end however it ends.
 import { awaiting } from '../backend/tracing.js';
-import type { HostBatch, Loader } from '../data/batch.js';
 import { batchesOf } from '../data/batches_of.js';
 import { AnnealError } from '../errors.js';
 import type { Module, Weights } from '../nn/module.js';
 import { create as createOptimizer, type Optimizer } from '../optim/optimizer.js';
 import { keep } from '../tensor/scope.js';
 import { type Tensor, tensor } from '../tensor/tensor.js';
-import { activationStatistics } from './activations.js';
 import { batchParts } from './batch_parts.js';
 import type { Best, Callback, Moment, RunHandle } from './callback.js';
 import {
-  type ActivationStatistics,
   type EpochEvent,
   EventStream,
   type Metrics,
@@ -21,18 +18,11 @@ import {
 } from './events.js';
 import { checkOptions, type FitOptions, type FitResult } from './fit_options.js';
 import { latestCheckpoint } from './latest_checkpoint.js';
-import {
-  evaluateObjective,
-  type Loss,
-  Meter,
-  type MetricName,
-  type Objective,
-  readAndDispose,
-  resolveLoss,
-} from './objective.js';
+import { Meter, type Objective, readAndDispose, resolveLoss } from './objective.js';
 import { keyed, type RestoredRun, readSnapshot, type Snapshot, SnapshotMemory, takeSnapshot } from './snapshot.js';
 import { TrainingStep } from './training_step.js';
 import { type Refresh, validate } from './validation.js';
+import { measureWanted, type WantedValues } from './wanted.js';
 
 /** Steps whose results may be on their way while the next is enqueued: the device never waits for JavaScript. */
 const IN_FLIGHT = 2;
@@ -41,9 +31,7 @@ interface InFlight {
   readonly event: Omit<StepEvent, 'metrics' | 'ms'>;
   /** Of each batch of the step. */
   readonly results: readonly { readonly size: number; readonly values: Promise<Float32Array> }[];
-  readonly ratios: Promise<Readonly<Record<string, number>>> | null;
-  readonly gradNorm: Promise<number> | null;
-  readonly activations: Promise<Readonly<Record<string, ActivationStatistics>>> | null;
+  readonly wanted: Promise<WantedValues> | null;
 }
 
 /** A training run. Iterate it for its events, await `result` for its end; disposing it aborts it. */
@@ -361,11 +349,9 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
       this.#batches += index + 1;
       const step = this.#step;
       const event = { type: 'step', step, totalSteps, epoch, epochs, batch: position - 1, lr } as const;
-      queue.push({
-        event: { ...event, size: results.reduce((sum, { size }) => sum + size, 0) },
-        results,
-        ...this.#measure(step, optimizer, batch),
-      });
+      const size = results.reduce((sum, each) => sum + each.size, 0);
+      const wanted = measureWanted(this.#callbacks, step, optimizer, this.#model, batch, data.normalize);
+      queue.push({ event: { ...event, size }, results, wanted: wanted && observed(wanted) });
       results = [];
       const settles = this.#callbacks.some((callback) => callback.wantsSnapshot?.({ step }));
       const most = settles ? 0 : backend.crowded() ? 0 : IN_FLIGHT - 1;
@@ -375,23 +361,6 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
     while (queue.length > 0) await this.#finish(queue.shift());
     if (position === 0 && this.#stop === null)
       throw new AnnealError('E_ARGUMENT', 'fit: expected at least one batch an epoch, received none');
-  }
-
-  /** What callbacks want of a step beside its metrics, enqueued right after it. */
-  #measure(
-    step: number,
-    optimizer: Optimizer,
-    batch: HostBatch,
-  ): Pick<InFlight, 'ratios' | 'gradNorm' | 'activations'> {
-    const wanted = this.#callbacks.map((callback) => callback.wants?.(step));
-    const wants = (what: 'updateRatios' | 'gradNorm' | 'activations'): boolean => wanted.some((each) => each?.[what]);
-    return {
-      ratios: wants('updateRatios') ? observed(optimizer.updateRatios()) : null,
-      gradNorm: wants('gradNorm') ? observed(optimizer.gradNorm()) : null,
-      activations: wants('activations')
-        ? observed(activationStatistics(this.#model, batch, this.#options.data.normalize))
-        : null,
-    };
   }
 
   async #tellUncaptured(): Promise<void> {
@@ -413,9 +382,7 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
       ...step.event,
       metrics,
       ms: now - this.#lastDone,
-      ...(step.ratios ? { updateRatios: await step.ratios } : {}),
-      ...(step.gradNorm ? { gradNorm: await step.gradNorm } : {}),
-      ...(step.activations ? { activations: await step.activations } : {}),
+      ...(await step.wanted),
     };
     this.#lastDone = now;
     this.#batch = event.batch + 1;
@@ -458,15 +425,4 @@ function observed<T>(promise: Promise<T>): Promise<T> {
  */
 export function fit(model: Module, options: FitOptions): Run {
   return new Run(model, options);
-}
-
-export interface EvaluateOptions {
-  readonly data: Loader;
-  readonly loss?: Loss;
-  readonly metrics?: readonly MetricName[];
-}
-
-/** Mean loss and metrics of a built model over data, in evaluation mode. @throws E_ARGUMENT without a batch */
-export function evaluate(model: Module, { data, loss, metrics }: EvaluateOptions): Promise<Metrics> {
-  return evaluateObjective(model, data, resolveLoss(loss, metrics));
 }

@@ -10,6 +10,7 @@ export type { Best, Callback, CallbackState, Moment, RunHandle, Wanted } from '.
 export { type CheckpointOptions, checkpoint } from './checkpoint.js';
 export { type ConfigContext, defineConfig, type Lengths, type TrainConfig, type TrainData } from './config.js';
 export { type EarlyStoppingOptions, earlyStopping } from './early_stopping.js';
+export { type EvaluateOptions, evaluate } from './evaluate.js';
 export type {
   ActivationStatistics,
   EpochEvent,
@@ -21,7 +22,7 @@ export type {
   TrainEvent,
   WarningEvent,
 } from './events.js';
-export { type EvaluateOptions, evaluate, fit, type Run } from './fit.js';
+export { fit, type Run } from './fit.js';
 export type { FitOptions, FitResult } from './fit_options.js';
 export { type FoundCheckpoint, latestCheckpoint } from './latest_checkpoint.js';
 export {
