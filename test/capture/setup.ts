@@ -5,7 +5,7 @@ import { capture } from '../../src/capture/index.js';
 import { memory, trim } from '../../src/device.js';
 import type { Scalar } from '../../src/scalar.js';
 import { scope } from '../../src/tensor/scope.js';
-import { liveTensors } from '../../src/tensor/tensor.js';
+import { liveTensors, type Tensor, tensor } from '../../src/tensor/tensor.js';
 import { batchOf, type StepInputs, sameBits, stateOf, type Trainable } from './trainable.js';
 
 export * from './trainable.js';
@@ -57,4 +57,12 @@ export function balanced(name: string, body: () => void | Promise<void>): void {
     await body();
     assert.deepEqual([liveTensors(), memory().liveBuffers, memory().liveBytes], before);
   });
+}
+
+/** The input of a function of one tensor. */
+export type One = { readonly x: Tensor };
+
+/** Calls a captured function of one tensor on values, and gives the values of its result. */
+export function valuesOf(fn: (inputs: One) => Tensor, values: readonly number[]): number[] {
+  return scope(() => [...fn({ x: tensor(values) }).dataSync()]);
 }
