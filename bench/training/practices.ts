@@ -6,6 +6,8 @@ export const BATCH = 128;
 const PEAK = 0.05;
 const MOMENTUM = 0.9;
 const WEIGHT_DECAY = 5e-4;
+/** Epochs in which a constant rate stops gaining. */
+const LONG = 12;
 
 export interface Recipe {
   readonly model: nn.Sequential;
@@ -16,6 +18,8 @@ export interface Practice {
   readonly name: string;
   /** A line for the table. */
   readonly about: string;
+  /** Where the command says nothing else. */
+  readonly epochs: number;
   make(trainSet: data.Dataset, epochs: number): Recipe;
 }
 
@@ -28,10 +32,12 @@ function scheduled(
   rate: (steps: number, stepsPerEpoch: number) => optim.OptimizerSpec['options']['lr'],
   more: Partial<optim.SgdOptions> = {},
   callbacks: () => readonly train.Callback[] = () => [],
+  epochs = 3,
 ): Practice {
   return {
     name,
     about,
+    epochs,
     make(trainSet, epochs) {
       const loader = trainSet.shuffle().batch(BATCH);
       const steps = loader.batchesPerEpoch * epochs;
@@ -102,15 +108,25 @@ export const practices: readonly Practice[] = [
     },
   ),
   scheduled(
+    'constant-long',
+    `rate ${PEAK} to the end`,
+    () => PEAK,
+    {},
+    () => [],
+    LONG,
+  ),
+  scheduled(
     'early-stopping',
-    'constant rate, patience 2, best weights restored',
+    'the same with patience 2, best weights restored',
     () => PEAK,
     {},
     () => [train.earlyStopping({ monitor: 'val_loss', patience: 2, restoreBest: true })],
+    LONG,
   ),
   {
     name: 'augmented',
     about: 'warmup-cosine, digits shifted by up to 2 pixels and turned by up to 10 degrees',
+    epochs: 3,
     make(trainSet, epochs) {
       const { options, model } = recipeOf('warmup-cosine').make(trainSet, epochs);
       return { model, options: { ...options, data: augmented(trainSet) } };
@@ -119,6 +135,7 @@ export const practices: readonly Practice[] = [
   {
     name: 'best',
     about: 'batch norm, one cycle, augmentation, label smoothing 0.05, EMA',
+    epochs: 10,
     make(trainSet, epochs) {
       const loader = augmented(trainSet);
       const steps = Math.ceil(trainSet.length / BATCH) * epochs;
