@@ -3,30 +3,13 @@
 import { backendOf } from '../../src/backend/device.js';
 import { device } from '../../src/index.js';
 import { webGpuKernels } from '../../src/ops/webgpu.js';
-import { readCaseTables } from '../support/case_file.js';
-import {
-  differentBits,
-  differentNaNs,
-  flopsOf,
-  placeCase,
-  type Ran,
-  runCase,
-  strayWrites,
-  type Values,
-  wrongValues,
-} from '../support/conformance.js';
-import { encodeParams, raw } from '../support/raw.js';
-
-type Case = Parameters<typeof runCase>[1];
-type Info = Parameters<typeof runCase>[0];
-
-/** Cases, so that pipelines compile side by side. */
-const AT_ONCE = 16;
+import { type Case, type Info, runTables } from '../devices/conformance.js';
+import type { placeCase, Ran } from '../support/conformance.js';
+import { encodeParams } from '../support/raw.js';
 
 const allowSoftware = true;
 const { detail } = await device.request('webgpu', { allowSoftware });
 const backend = backendOf('webgpu');
-raw.setIsa('reference');
 
 /** Results below the smallest normal number are 0 here: WGSL lets an adapter take them for that (15.7.2). */
 function withoutSubnormals(ran: Ran): Ran {
@@ -82,55 +65,16 @@ async function runHere(info: Info, one: Case, placed: ReturnType<typeof placeCas
   }
 }
 
-/** Flops above which a case runs on random values only: these adapters do some 1e9 a second, the reference fewer. */
-const LARGE = 1e6;
-
-async function check(info: Info, one: Case, bound: Parameters<typeof wrongValues>[3]): Promise<string[]> {
-  const found: string[] = [];
-  const note = (what: string, lines: readonly string[]) => {
-    for (const line of lines) found.push(`'${one.name}' ${what}: ${line}`);
-  };
-  const here = async (values: Values, misaligned: boolean, placed = placeCase(info, one, values, misaligned)) => {
-    const ran = await runHere(info, one, placed, values === 'poisoned');
-    note(values, strayWrites(ran, one.in.length));
-    return withoutSubnormals(ran);
-  };
-  const reference = (values: Values, misaligned: boolean): Ran =>
-    withoutSubnormals(runCase(info, one, values, misaligned));
-  const magnitudes = (values: Values): Ran | null => (bound === 'bilinear' ? runCase(info, one, values, false) : null);
-  try {
-    const random = await here('random', false);
-    note('random', wrongValues(random, reference('random', false), one, bound, magnitudes('|random|')));
-    if (flopsOf(info, one) > LARGE) return found;
-    const exact = await here('integers', true);
-    const mode = one.exact ? 'exact' : bound;
-    const sums = one.exact ? null : magnitudes('|integers|');
-    note('small integers', wrongValues(exact, reference('integers', true), one, mode, sums));
-    note('again', differentBits(await here('random', false), random, one));
-    const extra = bound === 'bilinear' && 'padTop' in one.params;
-    const poisoned = await here('poisoned', true);
-    note('NaN in the inputs', differentNaNs(poisoned, reference('poisoned', true), one, extra));
-  } catch (error) {
-    note('threw', [error instanceof Error ? error.message : String(error)]);
-  }
-  return found;
-}
-
-const tables = readCaseTables();
-const words = process.argv.slice(2);
-const wrong: Record<string, string[]> = {};
-for (const info of raw.ops()) {
-  const table = tables.get(info.name);
-  if (!table || !(info.name in webGpuKernels) || (words.length > 0 && !words.includes(info.name))) continue;
-  const lines: string[] = [];
-  const start = performance.now();
-  const rest = table.cases.slice();
-  const some = async (): Promise<void> => {
-    for (let one = rest.shift(); one; one = rest.shift())
-      lines.push(...(await check(info, one, one.bound ?? table.bound)));
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, some));
-  wrong[info.name] = lines;
-  console.error(`${info.name}: ${table.cases.length} cases in ${((performance.now() - start) / 1e3).toFixed(1)} s`);
-}
+const wrong = await runTables(
+  {
+    run: (info, one, placed, values) => runHere(info, one, placed, values === 'poisoned'),
+    comparable: withoutSubnormals,
+    // These adapters do some 1e9 a second, the reference fewer.
+    large: 1e6,
+    // So that pipelines compile side by side.
+    atOnce: 16,
+  },
+  process.argv.slice(2),
+  ({ name }) => name in webGpuKernels,
+);
 process.stdout.write(JSON.stringify({ detail, wrong }));
