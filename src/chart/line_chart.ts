@@ -81,7 +81,9 @@ export function lineChart(lines: readonly Line[], options: LineChartOptions = {}
     parts.push(`<text x="${at(box.left - 8)}" y="${at(y(tick) + 4)}" text-anchor="end">${shortNumber(tick)}</text>`);
   }
   const most = Math.max(2, Math.floor(width / 90));
-  for (const tick of xLog ? decades(10 ** xMin, 10 ** xMax, most) : ticks(xMin, xMax, most)) {
+  for (const tick of xLog
+    ? decades(10 ** xMin, 10 ** xMax, most)
+    : ticks(xMin, xMax, most, xs.every(Number.isInteger))) {
     const text = xLog ? shortNumber(tick) : tick.toLocaleString('en-US');
     parts.push(`<path class="axis" d="M${at(x(tick))},${at(box.bottom)}v5"/>`);
     parts.push(`<text x="${at(x(tick))}" y="${at(box.bottom + 19)}" text-anchor="middle">${text}</text>`);

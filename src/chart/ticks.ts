@@ -1,6 +1,6 @@
-/** Round numbers from min to max, at most about `count` of them: multiples of 1, 2 or 5 times a power of ten. */
-export function ticks(min: number, max: number, count: number): number[] {
-  const least = (max - min) / count;
+/** Round numbers from min to max, at most about `count` of them: multiples of 1, 2 or 5 times a power of ten; `whole`: of 1 at least. */
+export function ticks(min: number, max: number, count: number, whole = false): number[] {
+  const least = Math.max((max - min) / count, whole ? 1 : 0);
   const power = 10 ** Math.floor(Math.log10(least));
   const step = power * ([1, 2, 5].find((factor) => factor * power >= least * (1 - 1e-9)) ?? 10);
   const first = Math.ceil(min / step - 1e-9);

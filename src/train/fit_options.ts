@@ -26,7 +26,7 @@ export interface FitOptions {
    * A factor of the loss for each class, with softmaxCrossEntropy: `data.classWeights(trainSet)` balances them. The mean is weighted, as
    * PyTorch's. Validation is without them. (Weights of single examples come with the batches.)
    */
-  readonly classWeights?: readonly number[];
+  readonly classWeights?: readonly number[] | Float32Array;
   /** Default ['accuracy'] with softmaxCrossEntropy, none otherwise. */
   readonly metrics?: readonly MetricName[];
   /** Of initial weights, shuffling and dropout: the same seed gives the same run. Default 0. */

@@ -34,6 +34,23 @@ test('a line runs from corner to corner of its axes', () => {
   assert.ok(x0 > 24 && x0 < 60 && y1 === 18);
 });
 
+test('an axis of whole numbers has no ticks between them', () => {
+  const xTexts = (last: number): string[] => {
+    const svg = lineChart([
+      {
+        name: 'a',
+        points: [
+          [1, 0],
+          [last, 1],
+        ],
+      },
+    ]);
+    return [...svg.matchAll(/text-anchor="middle">([^<]*)</g)].map(([, text = '']) => text);
+  };
+  assert.deepEqual(xTexts(4), ['1', '2', '3', '4']);
+  assert.deepEqual(xTexts(2.5), ['1', '1.2', '1.4', '1.6', '1.8', '2', '2.2', '2.4']);
+});
+
 test('on a logarithmic axis powers of ten are as far from each other', () => {
   const svg = lineChart(
     [

@@ -1,6 +1,8 @@
 // Every program of the guide runs, and makes the pictures that the guide shows.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runSnippet, snippetsOf } from '../../docs/snippets.js';
@@ -15,6 +17,28 @@ const made = new Set<string>();
 test('the guide has programs, and every block of TypeScript is one', () => {
   assert.ok(snippets.length >= 10);
   assert.equal(text.match(/^```ts$/gm)?.length, snippets.length);
+});
+
+test('the programs are what the types allow', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'anneal-guide-'));
+  try {
+    for (const { name, code } of snippets) writeFileSync(join(folder, `${name}.mts`), code);
+    const config = {
+      extends: join(root, 'tsconfig.json'),
+      compilerOptions: {
+        noEmit: true,
+        typeRoots: [join(root, 'node_modules', '@types')],
+        paths: { anneal: [join(root, 'src', 'index.ts')] },
+      },
+      include: ['*.mts'],
+    };
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
+    const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+    const { status, stdout } = spawnSync(process.execPath, [compiler, '-p', folder], { encoding: 'utf8' });
+    assert.equal(status, 0, stdout);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 for (const snippet of snippets) {
