@@ -48,7 +48,7 @@ export function checkpoint(options: CheckpointOptions): Callback {
   const fallback = monitorOf(own, { ...options, monitor: 'loss' });
   let entries: readonly Entry[] = [];
   let writing: Promise<AnnealError | null> = Promise.resolve(null);
-  /** Somebody waits for what is being written. */
+  /** Somebody waits for what is being written, or soon will. */
   let hurry = false;
 
   const add = (step: number, value: number | null): void => {
@@ -118,7 +118,10 @@ export function checkpoint(options: CheckpointOptions): Callback {
       for (const name of found) if (/^\.step-.*\.tmp$/.test(name)) await rm(join(directory, name), { force: true });
     },
     onStep({ step }) {
-      if (everySteps > 0 && step % everySteps === 0) add(step, null);
+      if (everySteps === 0) return;
+      if (step % everySteps === 0) add(step, null);
+      // Half of the way to the next one, which would have to wait.
+      if (2 * (step % everySteps) >= everySteps) hurry = true;
     },
     onEpoch(event) {
       if (everyEpochs === 0 || (event.epoch + 1) % everyEpochs !== 0) return;

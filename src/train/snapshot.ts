@@ -41,7 +41,7 @@ export const MODEL = 'model/';
 const OPTIMIZER = 'optimizer/';
 const CALLBACK = 'callback/';
 
-/** Values that are brought to the host at once. */
+/** Values that are brought to the host at once: few pieces, since each waits for the steps that are enqueued before it. */
 const AT_ONCE = 1 << 22;
 
 /**
