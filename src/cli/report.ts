@@ -3,6 +3,7 @@ import { join, relative } from 'node:path';
 import { epochTable } from '../report/epoch_table.js';
 import { duration, integer, metricValue } from '../report/format.js';
 import { type RunReport, readRun, writeHtmlReport } from '../report/index.js';
+import { endOf } from '../report/log_event.js';
 import { reportFile } from '../report/run.js';
 import { tableHead, tableRow } from '../report/text_table.js';
 
@@ -27,7 +28,7 @@ export function summary(run: RunReport): string {
     counted(last, 'step'),
     counted(epochs.length, 'epoch'),
     ...(epochs.length > 0 ? [duration(seconds)] : []),
-    stop === undefined ? 'has not ended' : `ended: ${stop.reason}`,
+    stop === undefined ? 'has not ended' : `ended: ${endOf(stop)}`,
     ...(warnings.length > 0 ? [counted(warnings.length, 'warning')] : []),
   ];
   const lines = [title, facts.join(', ')];

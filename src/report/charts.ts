@@ -32,16 +32,16 @@ export interface Chart {
   readonly lines: readonly ChartLine[];
 }
 
-/** Update-to-weight ratios should lie between these: far above is unstable, far below hardly learns. */
-export const ratioBounds = { high: 1e-3, low: 1e-6 } as const;
-
 /** epoch_loss, val_loss and ema_val_loss belong to loss. */
 export function baseOf(name: string): string {
   return name.replace(/^(epoch_|(ema_)?val_|ema_)/, '');
 }
 
-/** The charts of a run (or of several) that has curves of these names; charts without a curve are left out. */
-export function chartsOf(names: Iterable<string>): Chart[] {
+/**
+ * The charts of a run (or of several) that has curves of these names; charts without a curve are left out. Update-to-weight ratios
+ * should lie between the bounds.
+ */
+export function chartsOf(names: Iterable<string>, bounds: readonly number[]): Chart[] {
   const all = [...names];
   const starting = (start: string): string[] => all.filter((name) => name.startsWith(start));
   const own = new Set(['lr', 'momentum', 'grad_norm', 'samples_per_second', 'epoch_samples_per_second']);
@@ -64,15 +64,12 @@ export function chartsOf(names: Iterable<string>): Chart[] {
     {
       id: 'update_ratio',
       title: 'Update-to-weight ratio',
-      note: 'norm of the update over norm of the weights, by parameter; best below 1e-3 and well above 1e-6',
+      note: 'norm of the update over norm of the weights, by parameter; best between the dashed lines',
       format: 'exponent',
       log: true,
       wide: true,
       cut: 0.02,
-      guides: [
-        { value: ratioBounds.high, label: '1e-3' },
-        { value: ratioBounds.low, label: '1e-6' },
-      ],
+      guides: bounds.map((value) => ({ value, label: value.toExponential().replace('e+', 'e') })),
       lines: ratioLines(starting(prefix.ratio)),
     },
     {

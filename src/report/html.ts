@@ -8,6 +8,7 @@ import { thinned } from './downsample.js';
 import { epochTable } from './epoch_table.js';
 import { duration, integer, metricValue, significant } from './format.js';
 import { asset, escapeHtml, facts, renderPage, uplotFile } from './page.js';
+import { ratioBounds } from './ratio_bounds.js';
 import type { RunReport } from './run.js';
 import { seriesOf } from './series.js';
 
@@ -22,10 +23,11 @@ const mostPoints = 4000;
  * @throws AnnealError E_IO when an inlined file cannot be read.
  */
 export function renderHtmlReport(report: RunReport): Promise<string> {
-  const { config, optimizer, model, machine } = report;
+  const { config, optimizer, callbacks, model, machine } = report;
   const cards = [
     ...(Object.keys(config).length > 0 ? [facts('Configuration', config)] : []),
     ...(optimizer === undefined ? [] : [facts('Optimizer', optimizer)]),
+    ...(callbacks === undefined ? [] : [facts('Callbacks', callbacks)]),
     ...(model === undefined ? [] : [facts('Model', model)]),
     ...(machine === undefined ? [] : [facts('Machine', machine)]),
   ];
@@ -59,7 +61,7 @@ function chartData(report: RunReport): {
     const { x, y } = thinned(curve, mostPoints);
     return [name, { x, y: y.map(finite) }] as const;
   });
-  return { charts: chartsOf(byName.keys()), series: Object.fromEntries(series) };
+  return { charts: chartsOf(byName.keys(), ratioBounds([report])), series: Object.fromEntries(series) };
 }
 
 function finite(value: number | null): number | null {
@@ -121,12 +123,13 @@ ${body.join('\n')}
 /** The most warnings that are listed. */
 const shownWarnings = 100;
 
-function warnings({ warnings = [] }: RunReport): string {
-  if (warnings.length === 0) return '';
+function warnings({ warnings = [], stop }: RunReport): string {
+  if (warnings.length === 0 && stop?.error === undefined) return '';
   const items = warnings
     .slice(0, shownWarnings)
     .map(({ step, message }) => `<dt>step ${integer(step)}</dt><dd>${escapeHtml(message)}</dd>`);
   const more = warnings.length - shownWarnings;
   if (more > 0) items.push(`<dt></dt><dd>and ${integer(more)} more in metrics.jsonl</dd>`);
-  return `<section class="card"><h2>Warnings</h2><dl>${items.join('\n')}</dl></section>`;
+  if (stop?.error !== undefined) items.push(`<dt>step ${integer(stop.step)}</dt><dd>${escapeHtml(stop.error)}</dd>`);
+  return `<section class="card"><h2>${stop?.error === undefined ? 'Warnings' : 'Warnings and error'}</h2><dl>${items.join('\n')}</dl></section>`;
 }

@@ -75,6 +75,13 @@ export interface StopRecord {
   readonly time: number;
   /** completed, aborted, earlyStopping, ... */
   readonly reason: string;
+  /** What a run that failed did so with. */
+  readonly error?: string;
+}
+
+/** How a run ended, in words. */
+export function endOf({ reason, error }: StopRecord): string {
+  return error === undefined ? reason : `${reason}, ${error}`;
 }
 
 export type MetricsEvent =
@@ -133,7 +140,7 @@ const fieldsOf: ByType = {
   },
   metrics: { step: number, metrics: values },
   warning: { step: number, message: string },
-  stop: { step: number, time: number, reason: string },
+  stop: { step: number, time: number, reason: string, error: optional(string) },
 };
 
 const checks = new Map<string, readonly (readonly [string, Check])[]>(

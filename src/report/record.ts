@@ -140,10 +140,11 @@ export function record(options: RecordOptions): Recorder {
       // One before the run has begun, as of a damaged checkpoint, has no log yet.
       files?.log.append({ type: 'warning', step, message });
     },
-    async onStop({ step: at, reason }) {
+    async onStop({ step: at, reason, error }) {
       if (files === null) return;
       const { log, events } = files;
-      log.append({ type: 'stop', step: at, time: Date.now(), reason });
+      const failure = error === undefined ? {} : { error: textOf(error) };
+      log.append({ type: 'stop', step: at, time: Date.now(), reason, ...failure });
       files = null;
       await Promise.all([log.close(), events?.close()]);
       if (report) await writeHtmlReport(join(dir, reportFile), await readRun(dir));
@@ -168,9 +169,15 @@ function description({ dir, title, config = {}, machine = true }: RecordOptions,
       dir,
     config: plain({ seed: run.seed, ...config }),
     optimizer: run.optimizer.describe(),
+    ...settingsOf(run.callbacks),
     model: describeModel(run.model),
     ...(machine ? { machine: describeMachine() } : {}),
   };
+}
+
+function settingsOf(callbacks: readonly Callback[]): { callbacks?: object } {
+  const settings = callbacks.flatMap(({ name, settings: own }) => (own === undefined ? [] : [[name, own] as const]));
+  return settings.length > 0 ? { callbacks: Object.fromEntries(settings) } : {};
 }
 
 function stepRecord(event: StepEvent, { optimizer }: RunHandle): StepRecord {
@@ -193,6 +200,11 @@ function stepRecord(event: StepEvent, { optimizer }: RunHandle): StepRecord {
     ...(event.updateRatios === undefined ? {} : { updateRatios: event.updateRatios }),
     ...(event.activations === undefined ? {} : { activations: event.activations }),
   };
+}
+
+function textOf(error: unknown): string {
+  if (error instanceof AnnealError) return `${error.code}: ${error.message}`;
+  return String(error);
 }
 
 function epochRecord({ epoch, step, metrics, lr, seconds, samplesPerSecond }: EpochEvent) {

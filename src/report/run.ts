@@ -19,6 +19,8 @@ export interface RunDescription {
   /** The user's own settings. */
   readonly config: JsonObject;
   readonly optimizer?: JsonObject;
+  /** What callbacks tell of their settings, by name. */
+  readonly callbacks?: JsonObject;
   readonly model?: JsonObject;
   readonly machine?: JsonObject;
 }
@@ -66,11 +68,12 @@ export function parseDescription(text: string, path: string): RunDescription {
     throw fail(reasonOf(cause), cause);
   }
   if (!isObject(root) || typeof root.title !== 'string') throw fail(`none with a title: ${text.slice(0, 80)}`);
-  const { title, config, optimizer, model, machine } = root;
+  const { title, config, optimizer, callbacks, model, machine } = root;
   return {
     title,
     config: isObject(config) ? config : {},
     ...(isObject(optimizer) ? { optimizer } : {}),
+    ...(isObject(callbacks) ? { callbacks } : {}),
     ...(isObject(model) ? { model } : {}),
     ...(isObject(machine) ? { machine } : {}),
   };

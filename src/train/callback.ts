@@ -11,6 +11,7 @@ export interface RunHandle {
   readonly model: Module;
   /** @throws E_ARGUMENT before the first step, when there is none */
   readonly optimizer: Optimizer;
+  readonly callbacks: readonly Callback[];
   /** Ends the run after the current step. */
   stop(reason: StopReason): void;
   /** Emits a warning event. */
@@ -60,6 +61,8 @@ export interface CallbackState {
 export interface Callback {
   /** Of its kind. A checkpoint holds the state of several of the same name by their order. */
   readonly name: string;
+  /** What of its options is worth knowing later: `report.record` keeps them. */
+  readonly settings?: Readonly<Record<string, JsonValue>>;
   /** What the event of step `step` (counted from 1) is to carry. */
   wants?(step: number): Wanted;
   /** The model is built and, if the run is resumed, everything has its state again; not called for a run without a batch. */

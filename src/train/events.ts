@@ -81,6 +81,8 @@ export interface StopEvent {
   readonly type: 'stop';
   readonly reason: StopReason;
   readonly step: number;
+  /** What the run failed with, which its result rejects with, too. */
+  readonly error?: unknown;
 }
 
 /** A run goes on where a checkpoint left it. */

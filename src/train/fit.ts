@@ -124,7 +124,7 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
       await this.#tellSnapshot({ stop: reason });
       return await this.#end(reason);
     } catch (error) {
-      await this.#fail(error instanceof AnnealError && error.code === 'E_NONFINITE' ? 'nonfinite' : 'error');
+      await this.#fail(error);
       throw error;
     } finally {
       signal?.removeEventListener('abort', onAbort);
@@ -136,13 +136,14 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
   }
 
   /** The end of a run that failed: what fails now, too, must not hide why. */
-  async #fail(reason: StopReason): Promise<void> {
+  async #fail(error: unknown): Promise<void> {
+    const reason = error instanceof AnnealError && error.code === 'E_NONFINITE' ? 'nonfinite' : 'error';
     const attempt = (part: () => unknown): Promise<unknown> =>
       Promise.resolve()
         .then(part)
         .catch(() => undefined);
     await attempt(() => this.#tellSnapshot({ stop: reason }));
-    const event = { type: 'stop', reason, step: this.#step } as const;
+    const event = { type: 'stop', reason, step: this.#step, error } as const;
     for (const callback of this.#callbacks) await attempt(() => callback.onStop?.(event, this.#handle));
     await this.#events.emit(event);
   }
@@ -162,6 +163,9 @@ export class Run implements AsyncIterable<TrainEvent>, AsyncDisposable {
       if (run.optimizer === null)
         throw new AnnealError('E_ARGUMENT', 'fit: expected an optimizer, which there is none of before the first step');
       return run.optimizer;
+    },
+    get callbacks() {
+      return run.#callbacks;
     },
     stop: (reason: StopReason) => run.stop(reason),
     get seed() {

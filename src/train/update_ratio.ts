@@ -40,6 +40,7 @@ export function updateRatio(options: UpdateRatioOptions = {}): Callback {
   const beyond = new Map<string, number>();
   return {
     name: own,
+    settings: { every, upper, lower, action, patience },
     wants: (step) => ({ updateRatios: step % every === 0 }),
     async onStep({ step, updateRatios = {} }, run) {
       if (action === 'none') return;

@@ -6,6 +6,7 @@ import { Script } from 'node:vm';
 import { chartsOf } from '../../src/report/charts.js';
 import { renderHtmlReport, writeHtmlReport } from '../../src/report/html.js';
 import { embedJson, escapeHtml } from '../../src/report/page.js';
+import { ratioBounds } from '../../src/report/ratio_bounds.js';
 import type { RunReport } from '../../src/report/run.js';
 import { temporaryFolder } from '../io/host.js';
 import { epoch, step, stop } from './log.js';
@@ -67,7 +68,7 @@ test('html report: the data arrives whole, and nothing in it can end its script'
     mae: { x: [2], y: [2.5] },
     epoch_samples_per_second: { x: [2, 4], y: [900, 1234.5] },
   });
-  assert.deepEqual(charts, chartsOf(Object.keys(series)));
+  assert.deepEqual(charts, chartsOf(Object.keys(series), [1e-3, 1e-6]));
   for (const script of scripts) assert(new Script(script)); // throws when it does not parse
 });
 
@@ -109,4 +110,28 @@ test('html report: an empty run', async (context) => {
 test('html report: escaping', () => {
   assert.equal(escapeHtml(`<a href='x'>"&"</a>`), '&lt;a href=&#39;x&#39;&gt;&quot;&amp;&quot;&lt;/a&gt;');
   assert.equal(embedJson('</script><!--'), '"\\u003c/script>\\u003c!--"');
+});
+
+test('the bounds of update-to-weight ratios are those that runs were watched by', async () => {
+  const watched = (upper: number, lower: number) => ({ callbacks: { updateRatio: { upper, lower } } });
+  assert.deepEqual(ratioBounds([]), []);
+  assert.deepEqual(ratioBounds([{}]), [1e-3, 1e-6]);
+  assert.deepEqual(ratioBounds([watched(1e-2, 1e-5)]), [1e-2, 1e-5]);
+  assert.deepEqual(ratioBounds([watched(Number.POSITIVE_INFINITY, 0)]), []);
+  assert.deepEqual(ratioBounds([watched(1e-2, 1e-6), {}]), [1e-2, 1e-3, 1e-6]);
+  assert.deepEqual(ratioBounds([{ callbacks: { updateRatio: { upper: 'high' }, other: {} } }]), [1e-6]);
+
+  const [json] = scriptsOf(await renderHtmlReport({ ...report, ...watched(2e-2, 1e-5) }));
+  const { charts } = JSON.parse(json ?? '');
+  const { guides } = charts.find(({ id }: { id: string }) => id === 'update_ratio');
+  assert.deepEqual(guides, [
+    { value: 2e-2, label: '2e-2' },
+    { value: 1e-5, label: '1e-5' },
+  ]);
+});
+
+test('html report: what a run failed with stands among its warnings', async () => {
+  const failed = { ...stop(4, 'error'), error: 'E_IO: <disk> full' };
+  const html = await renderHtmlReport({ ...report, stop: failed });
+  assert.match(html, /Warnings and error<\/h2>[\s\S]*<dt>step 4<\/dt><dd>E_IO: &lt;disk&gt; full<\/dd>/);
 });

@@ -173,6 +173,16 @@ test('record: a run that is aborted and taken up again is one run; one that begi
   assert.deepEqual(anew.steps[0]?.metrics, whole.steps[0]?.metrics);
 });
 
+test('record: the settings that callbacks tell', async (context) => {
+  const dir = await temporaryFolder(context);
+  using model = netOf();
+  const callbacks = [record({ dir }), train.updateRatio({ upper: 0.1, lower: 0 })];
+  await using run = train.fit(model, { data, epochs: 1, optimizer, callbacks });
+  await run.result;
+  const settings = { every: 50, upper: 0.1, lower: 0, action: 'warn', patience: 3 };
+  assert.deepEqual((await readRun(dir)).callbacks, { updateRatio: settings });
+});
+
 test('record: a run that fails has its log and its report, too', async (context) => {
   const dir = await temporaryFolder(context);
   using model = netOf();
@@ -186,6 +196,7 @@ test('record: a run that fails has its log and its report, too', async (context)
   await assert.rejects(run.result, /out of luck/);
   const report = await readRun(dir);
   assert.deepEqual([report.steps.length, report.stop?.reason, report.title], [3, 'error', basename(dir)]);
+  assert.equal(report.stop?.error, 'Error: out of luck');
   assert.match(await readFile(join(dir, 'report.html'), 'utf8'), /<strong>error<\/strong>/);
 });
 

@@ -74,6 +74,7 @@ test('early stopping: the direction follows the name, small gains and NaN do not
           return unused();
         },
         seed: 0,
+        callbacks: [callback],
         warn: unused,
         snapshot: unused,
         stop: (reason) => {

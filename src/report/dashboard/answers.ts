@@ -2,7 +2,9 @@
 import { AnnealError } from '../../errors.js';
 import { type Chart, chartsOf } from '../charts.js';
 import { type Grid, indexRange, onGrid, smoothed } from '../downsample.js';
+import { endOf } from '../log_event.js';
 import { flatten } from '../page.js';
+import { ratioBounds } from '../ratio_bounds.js';
 import type { Series } from '../series.js';
 import type { LiveRun } from './live_run.js';
 
@@ -41,7 +43,7 @@ export function summaryOf(run: LiveRun, now: number): RunSummary {
     id: run.id,
     title: run.description.title,
     state: stateOf(run, now),
-    reason: run.error ?? run.stop?.reason ?? '',
+    reason: run.error ?? (run.stop ? endOf(run.stop) : ''),
     steps: run.steps,
     epochs: run.epochs,
     warnings: run.warnings,
@@ -52,10 +54,10 @@ export function summaryOf(run: LiveRun, now: number): RunSummary {
 }
 
 /** The charts that any of the runs has a curve for. */
-export function chartsOfRuns(runs: Iterable<LiveRun>): Chart[] {
+export function chartsOfRuns(runs: readonly LiveRun[]): Chart[] {
   const names = new Set<string>();
   for (const { series } of runs) for (const name of series.byName.keys()) names.add(name);
-  return chartsOf(names);
+  return chartsOf(names, ratioBounds([...runs].map(({ description }) => description)));
 }
 
 export interface CurvesQuery {

@@ -151,7 +151,7 @@ export class Dashboard implements AsyncDisposable {
         all: true,
         runs: [...runs.values()].map((run) => summaryOf(run, now)),
         removed: [],
-        charts: chartsOfRuns(runs.values()),
+        charts: chartsOfRuns([...runs.values()]),
       }),
     );
     this.listeners.add(response);
