@@ -156,9 +156,12 @@ export class ChartCard {
       return;
     }
     this.form = form;
+    const { left, top } = this.plot?.cursor ?? { left: -1 };
     this.plot?.destroy();
     hideTip(this.place);
     this.plot = new uPlot(this.options(curves, log), table, this.place);
+    // Whoever was looking at a step still is.
+    if (left >= 0) this.plot.setCursor({ left, top });
   }
 
   isLog() {

@@ -209,8 +209,9 @@ describe('dashboard in a browser', { skip: noBrowser }, () => {
     await until(page, 'document.querySelectorAll("[aria-selected=true]").length === 3');
     await page.keyboard.press('c');
     await until(page, 'document.activeElement.matches("[data-chart=loss] .plot")');
-    await until(page, draws('loss', 0));
     await page.keyboard.press('ArrowRight');
+    // Also where the curves of the two other runs come after it.
+    await until(page, draws('loss', 0));
     await until(page, 'document.querySelector("[data-chart=loss] .tip") !== null');
     await page.keyboard.press('+');
     await until(page, '!document.getElementById("reset").disabled');
