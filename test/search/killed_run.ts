@@ -1,18 +1,17 @@
-// A search that goes on from its log, and prints each trial that ends, then all of them. Arguments: the log, and workers or 0.
+// A search that goes on from its log, and says which trials it made. Arguments: the log, and `here` or `workers`.
 import * as search from '../../src/search/index.js';
-import objective from './objective.js';
+import objective from './killed_objective.js';
 
-const [log = '', workers = '0'] = process.argv.slice(2);
-const side = Number(workers) > 0;
-const { trials, best } = await search.random({
-  space: { lr: search.float(0.01, 1, { log: true }), units: search.int(2, 16) },
-  objective: side ? new URL('./objective.ts', import.meta.url) : objective,
-  trials: 12,
-  seed: 3,
-  threads: 2,
+const [log = '', where] = process.argv.slice(2);
+const { trials } = await search.random({
+  space: { lr: search.float(1e-3, 1, { log: true }), units: search.int(2, 32, { log: true }) },
+  trials: 24,
+  seed: 6,
   log,
-  ...(side && { workers: Number(workers) }),
   onTrial: ({ number }) => console.log(`trial ${number}`),
+  // What is pruned depends on what has ended, which is the same anew only one trial after the other.
+  ...(where === 'here'
+    ? { objective, pruner: search.medianPruner({ startupTrials: 3 }) }
+    : { objective: new URL('./killed_objective.js', import.meta.url), workers: 2 }),
 });
-const told = trials.map(({ number, state, parameters, value }) => ({ number, state, parameters, value }));
-console.log(`ended ${JSON.stringify({ told, best: best?.number })}`);
+console.log(`ended with ${trials.length}`);
