@@ -20,7 +20,7 @@ async function go(script: string, directory: string, steps?: number): Promise<{ 
 test(`killed ${KILLS} times, a run ends as one that never was`, { timeout: 180_000 }, async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'anneal-killed-'));
   t.after(() => rm(directory, { recursive: true }));
-  const script = await bundled('test/train/killed_run.ts', t);
+  const script = await bundled(['test/train/killed_run.ts'], t);
   const { digest: expected } = await go(script, join(directory, 'whole'));
   assert.ok(expected);
   const seed = Number(process.env.ANNEAL_TEST_SEED ?? Date.now() % 2 ** 31);
