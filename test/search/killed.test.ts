@@ -8,7 +8,7 @@ import { deriveKey } from '../../src/random/philox.js';
 import * as search from '../../src/search/index.js';
 import { bundled, runUntil } from '../support/killed.js';
 
-const TRIALS = 24;
+const TRIALS = 48;
 /** At most; it may come to its end before. */
 const KILLS = 6;
 const LEAST_KILLS = 3;

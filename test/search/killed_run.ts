@@ -5,7 +5,7 @@ import objective from './killed_objective.js';
 const [log = '', where] = process.argv.slice(2);
 const { trials } = await search.random({
   space: { lr: search.float(1e-3, 1, { log: true }), units: search.int(2, 32, { log: true }) },
-  trials: 24,
+  trials: 48,
   seed: 6,
   log,
   onTrial: ({ number }) => console.log(`trial ${number}`),
