@@ -49,8 +49,12 @@ function json(text: string): unknown {
   }
 }
 
+/** The option with the highest value of a schedule: 1 where nothing is said, since a picture needs none to show the form. */
+const topOf = ({ fields }: Kind): string | undefined =>
+  ['from', 'max', 'value', 'to'].find((name) => fields[name]?.required);
+
 /** What the command line shows and takes for an option of a schedule. */
-function optionOf(name: string, field: Field<unknown>): Option {
+function optionOf(name: string, field: Field<unknown>, isTop: boolean): Option {
   const { type, about, required, fallback } = field;
   const placeholder =
     type === 'boolean' ? '' : type === 'numbers' ? ' <numbers>' : type === 'number' ? ' <number>' : ' <json>';
@@ -59,7 +63,8 @@ function optionOf(name: string, field: Field<unknown>): Option {
   else if (type === 'numbers') option.argParser((text) => text.split(',').map(number));
   else if (type === 'schedule' || type === 'schedules') option.argParser(json);
   else if (typeof type !== 'string') option.choices(type);
-  if (required) option.makeOptionMandatory();
+  if (isTop) option.default(1);
+  else if (required) option.makeOptionMandatory();
   if (fallback !== undefined && type !== 'boolean') option.default(fallback);
   return option;
 }
@@ -128,11 +133,14 @@ function readSchedules(path: string): Schedule | Record<string, Schedule> {
 }
 
 function list(): void {
-  for (const { name, about, fields } of kinds) {
+  for (const kind of kinds) {
+    const { name, about, fields } = kind;
+    const top = topOf(kind);
     console.log(`${name}: ${about}`);
     for (const [option, { type, about: meaning, required, fallback }] of Object.entries(fields)) {
       const words = typeof type === 'string' ? '' : ` (${type.join(', ')})`;
-      const needed = required ? '' : fallback === undefined ? ' [optional]' : ` [${String(fallback)}]`;
+      const needed =
+        option === top ? ' [1]' : required ? '' : fallback === undefined ? ' [optional]' : ` [${String(fallback)}]`;
       console.log(`    ${flagOf(option).padEnd(19)} ${meaning}${words}${needed}`);
     }
   }
@@ -140,7 +148,8 @@ function list(): void {
 
 function addKind(parent: Command, kind: Kind): void {
   const command = withPlot(parent.command(kind.name).description(kind.about), kind);
-  for (const [name, field] of Object.entries(kind.fields)) command.addOption(optionOf(name, field));
+  const top = topOf(kind);
+  for (const [name, field] of Object.entries(kind.fields)) command.addOption(optionOf(name, field, name === top));
   command.action(async (options: Readonly<Record<string, unknown>> & PlotOptions) => {
     const own = Object.fromEntries(
       Object.keys(kind.fields).flatMap((name) => (name in options ? [[name, options[name]]] : [])),

@@ -36,6 +36,14 @@ test('writes a picture', async () => {
   assert.match(text, /<title>cosine\(from 0\.1, min 0, steps 1000\)<\/title>/);
 });
 
+test('the top is 1 where nothing is said', async () => {
+  const out = join(folder, 'top.svg');
+  await command('cosine', '--steps', '1000', '--out', out);
+  assert.match(readFileSync(out, 'utf8'), /<title>cosine\(from 1, min 0, steps 1000\)<\/title>/);
+  assert.match(await command('warmup', '--steps', '10'), /^warmup\(from 0, to 1, /);
+  assert.match(await command('list'), /^cosine: .*\n +--from +the value at step 0 \[1\]$/m);
+});
+
 test('without a file it plots in the terminal and prints values', async () => {
   const stdout = await command(
     'step',
