@@ -115,7 +115,7 @@ test('bad options are told in a line', async () => {
       return true;
     });
   };
-  await refused(['cosine', '--steps', '3'], /required option '--from <number>' not specified/);
+  await refused(['cosine', '--from', '3'], /required option '--steps <number>' not specified/);
   await refused(['cosine', '--from', '0.1', '--steps', '-3'], /^cosine: expected steps to be positive, received -3$/);
   await refused(
     ['cosine', '--from', 'x', '--steps', '3'],
