@@ -1,3 +1,4 @@
+import { shortNumber } from '../chart/ticks.js';
 import { AnnealError } from '../errors.js';
 import type { Callback } from './callback.js';
 import { wholeNumber } from './monitor.js';
@@ -52,7 +53,7 @@ export function updateRatio(options: UpdateRatioOptions = {}): Callback {
         beyond.set(name, count);
         if (Math.abs(count) !== patience) continue;
         const bound = side > 0 ? upper : lower;
-        const what = `step ${step}: the update-to-weight ratio of ${name} is ${ratio.toPrecision(3)}, ${side > 0 ? 'above' : 'below'} ${bound.toPrecision(3)}`;
+        const what = `step ${step}: the update-to-weight ratio of ${name} is ${ratio.toPrecision(3)}, ${side > 0 ? 'above' : 'below'} ${shortNumber(bound)}`;
         if (action === 'scale' && Number.isFinite(ratio)) {
           run.optimizer.scaleRate([name], bound / ratio);
           beyond.set(name, 0);
