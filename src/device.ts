@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CudaName, DeviceName, MemoryInfo, Precision } from './backend/backend.js';
 import { createCudaBackend, isCudaName } from './backend/cuda.js';
-import { addBackend, backendOf, type DeviceInfo, defaultDevice } from './backend/device.js';
+import { addBackend, backendOf, type DeviceInfo, defaultDevice, setDevice } from './backend/device.js';
 import { openAdapter } from './backend/webgpu/adapter.js';
 import { createWebGpuBackend } from './backend/webgpu/backend.js';
 import type { WebGpuOptions } from './backend/webgpu/options.js';
@@ -35,6 +35,29 @@ export interface CudaOptions {
   readonly precision?: Precision;
 }
 
+type RequestOptions = WebGpuOptions & CudaOptions;
+
+/** How devices were asked for in this thread. */
+const asked = new Map<string, RequestOptions>();
+
+/** @internal A device that another thread can make its own. */
+export interface DeviceChoice {
+  readonly name: DeviceName;
+  readonly options: RequestOptions;
+}
+
+/** @internal The device new tensors are made on, for `takeDevice` in another thread. */
+export function chosenDevice(): DeviceChoice {
+  const name = defaultDevice();
+  return { name, options: asked.get(backendOf(name).name) ?? {} };
+}
+
+/** @internal Opens a device where that is needed, and makes it the one of new tensors. @throws E_DEVICE with the reason */
+export async function takeDevice({ name, options }: DeviceChoice): Promise<void> {
+  if (name !== 'cpu') await open(name, options);
+  setDevice(name);
+}
+
 /**
  * Opens a device: tensors can be made on it from then on. Again, it opens it anew, as after a loss; tensors of before cannot be
  * mixed with its own.
@@ -45,8 +68,17 @@ export interface CudaOptions {
  */
 export async function request(name: 'webgpu', options?: WebGpuOptions): Promise<DeviceInfo>;
 export async function request(name: 'cuda' | CudaName, options?: CudaOptions): Promise<DeviceInfo>;
-export async function request(name: DeviceName, options: WebGpuOptions & CudaOptions = {}): Promise<DeviceInfo> {
-  if (name === 'webgpu') return requestWebGpu(options);
+export async function request(name: DeviceName, options: RequestOptions = {}): Promise<DeviceInfo> {
+  return open(name, options);
+}
+
+async function open(name: DeviceName, options: RequestOptions): Promise<DeviceInfo> {
+  const info = name === 'webgpu' ? await openWebGpu(options) : openCuda(name, options);
+  asked.set(info.name, options);
+  return info;
+}
+
+function openCuda(name: DeviceName, options: CudaOptions): DeviceInfo {
   if (!isCudaName(name))
     throw new AnnealError('E_ARGUMENT', `request: expected 'webgpu', 'cuda' or 'cuda:1', received '${String(name)}'`);
   const full = name === 'cuda' ? 'cuda:0' : name;
@@ -56,7 +88,7 @@ export async function request(name: DeviceName, options: WebGpuOptions & CudaOpt
   return { name: full, available: true, detail: backend.detail };
 }
 
-async function requestWebGpu(options: WebGpuOptions): Promise<DeviceInfo> {
+async function openWebGpu(options: WebGpuOptions): Promise<DeviceInfo> {
   const opened = await openAdapter(options);
   const root = packageRoot();
   const textOf = (path: string): string => readFileSync(join(root, 'kernels', path), 'utf8');

@@ -79,7 +79,7 @@ export class WorkerRunner implements Runner {
     this.#signal = signal;
   }
 
-  /** @throws E_ARGUMENT when the module cannot be loaded, or has no objective */
+  /** @throws E_ARGUMENT when the module cannot be loaded, has no objective, or the device cannot be opened */
   async run(number: number, parameters: Chosen, reporter: Reporter): Promise<Ending> {
     this.#connection ??= this.#start();
     const connection = await this.#connection;
@@ -120,7 +120,7 @@ export class WorkerRunner implements Runner {
     try {
       await new Promise<void>((resolve, reject) => {
         const lost = (why: string): void =>
-          reject(new AnnealError('E_ARGUMENT', `search: expected a module with an objective, ${module}: ${why}`));
+          reject(new AnnealError('E_ARGUMENT', `search: expected ${module} to be loaded in a worker thread (${why})`));
         const message = (told: FromWorker): void => {
           if (told.type === 'ready') resolve();
           if (told.type === 'unusable') lost(told.error);

@@ -1,5 +1,6 @@
 // Searches: trials one after the other or side by side, kept in a log that a killed one goes on from.
 import { cpuInfo } from '../backend/device.js';
+import { chosenDevice } from '../device.js';
 import { AnnealError } from '../errors.js';
 import { wholeNumber } from '../train/monitor.js';
 import { SearchLog } from './log.js';
@@ -23,7 +24,10 @@ export interface SearchOptions<S extends Space> {
   readonly log?: string;
   /** With a log: repeats the trials that have failed before. Default false. */
   readonly retryFailed?: boolean;
-  /** Trials at a time, each in a worker thread with its share of `threads`. Default 1. The objective must be a module. */
+  /**
+   * Trials at a time, each in a worker thread with its share of `threads`, on the device that is the default here. Default 1. The
+   * objective must be a module.
+   */
   readonly workers?: number;
   /** Of all workers together. Default: those that kernels use here. */
   readonly threads?: number;
@@ -118,7 +122,8 @@ function checkOptions<S extends Space>({
 function runnersOf<S extends Space>(options: SearchOptions<S>, signal: AbortSignal): Runner[] {
   const { objective, workers = 1, threads = cpuInfo().threads } = options;
   if (typeof objective === 'function') return [inThisThread(objective, threads, signal)];
-  const setup = { module: moduleUrl(objective), threads: Math.max(1, Math.floor(threads / workers)) };
+  const device = chosenDevice();
+  const setup = { module: moduleUrl(objective), threads: Math.max(1, Math.floor(threads / workers)), device };
   return Array.from({ length: workers }, () => new WorkerRunner(setup, signal));
 }
 

@@ -1,6 +1,7 @@
 // What a worker thread of a search does: it loads the objective's module once, then runs one trial after the other.
 import { parentPort, workerData } from 'node:worker_threads';
 import { setThreads } from '../backend/device.js';
+import { type DeviceChoice, takeDevice } from '../device.js';
 import { AnnealError } from '../errors.js';
 import type { Chosen } from './space.js';
 import { attempt, type Ending, type Objective, type Report, Trial } from './trial.js';
@@ -9,6 +10,8 @@ export interface WorkerSetup {
   /** URL of the module whose default export is the objective. */
   readonly module: string;
   readonly threads: number;
+  /** That of new tensors; the module may choose another. */
+  readonly device: DeviceChoice;
 }
 
 export type ToWorker =
@@ -38,12 +41,13 @@ async function load(module: string): Promise<Objective> {
 
 /** @internal Runs in the worker thread. */
 export async function serve(): Promise<void> {
-  const { module, threads }: WorkerSetup = workerData;
+  const { module, threads, device }: WorkerSetup = workerData;
   const tell = (message: FromWorker): void => parentPort?.postMessage(message);
   const verdicts: ((prune: boolean) => void)[] = [];
   let objective: Objective;
   try {
     setThreads(threads);
+    await takeDevice(device);
     objective = await load(module);
   } catch (error) {
     tell({ type: 'unusable', error: error instanceof Error ? error.message : String(error) });

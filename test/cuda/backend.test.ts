@@ -26,3 +26,6 @@ test('an error of every driver call, emulated', { skip }, () => passes('test/cud
 test('random calls of every op, emulated', { skip }, () => passes('test/cuda/attack_body.ts'));
 test('tensors stored as f16, emulated', { skip }, () => passes('test/cuda/half_body.ts'));
 test('training, emulated', { skip }, () => passes('test/devices/training_body.ts', { ANNEAL_TEST_DEVICE: 'cuda' }));
+test('search and ensembles, emulated', { skip }, () =>
+  passes('test/devices/search_body.ts', { ANNEAL_TEST_DEVICE: 'cuda' }),
+);

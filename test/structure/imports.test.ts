@@ -24,7 +24,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   transfer: ['tensor', 'nn', 'optim', 'train'],
   ensemble: ['tensor', 'autograd', 'ops', 'data', 'nn', 'train'],
   report: ['backend', 'chart', 'io', 'data', 'nn', 'optim', 'schedule', 'train'],
-  search: ['backend', 'chart', 'io', 'random', 'train', 'report'],
+  search: ['backend', 'chart', 'io', 'random', 'train', 'report', 'device'],
   profile: ['backend', 'io', 'tensor', 'ops', 'report', 'bench'],
   compare: ['backend', 'tensor', 'ops', 'bench', 'profile', 'device'],
   bench: [
