@@ -21,6 +21,7 @@ import {
   markdownTable,
 } from './bench_table.js';
 import { type DeviceOptions, useDevice } from './device.js';
+import { INTERRUPTED, Interrupt } from './interrupt.js';
 import { WorkProgress } from './work_progress.js';
 
 export interface BenchCommandOptions extends DeviceOptions {
@@ -36,9 +37,6 @@ export interface BenchCommandOptions extends DeviceOptions {
   readonly compare?: string;
   readonly list?: boolean;
 }
-
-/** Shell convention: 128 + SIGINT. */
-const INTERRUPTED = 130;
 
 /** The names in a comma-separated list. @throws E_ARGUMENT for one that is no peer */
 export function peersOf(text: string): PeerName[] {
@@ -67,13 +65,7 @@ export async function bench(options: BenchCommandOptions): Promise<number> {
   const { name, software } = backend;
   if (isCuda(backend) && backend.cuda.about.emulated) console.error(EMULATED);
   const chosen = select(options.only, { device: name, few: software && !options.full });
-  const controller = new AbortController();
-  const onInterrupt = (): void => {
-    // A second Ctrl-C ends the process at once, as without this handler.
-    process.off('SIGINT', onInterrupt);
-    controller.abort();
-  };
-  process.on('SIGINT', onInterrupt);
+  using interrupt = new Interrupt();
   const beside = options.peers === undefined ? '' : `, beside ${options.peers.join(', ')}`;
   console.error(`Measuring ${chosen.works.length + chosen.eventLoop.length} works${beside}. Each is verified first.`);
   using progress = new WorkProgress();
@@ -85,7 +77,7 @@ export async function bench(options: BenchCommandOptions): Promise<number> {
       peers: options.peers ?? [],
       seed: options.seed,
       budgetMs: options.budget,
-      signal: controller.signal,
+      signal: interrupt.signal,
       onProgress: (state) => progress.show(state),
     });
     progress.stop();
@@ -110,11 +102,9 @@ export async function bench(options: BenchCommandOptions): Promise<number> {
     for (const failure of report.failures ?? []) console.error(`FAILED ${failure}`);
     return report.failures === undefined ? 0 : 1;
   } catch (error) {
-    if (!controller.signal.aborted) throw error;
+    if (!interrupt.signal.aborted) throw error;
     progress.stop();
     console.error('Interrupted.');
     return INTERRUPTED;
-  } finally {
-    process.off('SIGINT', onInterrupt);
   }
 }

@@ -13,6 +13,7 @@ import { profileScript } from './profile.js';
 import { quickstart } from './quickstart.js';
 import { reportRun } from './report.js';
 import { addScheduleCommand } from './schedule.js';
+import { searchConfig } from './search.js';
 import { resumeRun, trainConfig } from './train.js';
 
 function integer(minimum: number): (text: string) => number {
@@ -125,6 +126,20 @@ program
   .option('--allow-software', 'take a WebGPU adapter that is a CPU', false)
   .action(async (folder, options) => {
     process.exitCode = await resumeRun(folder, options);
+  });
+
+withDevice(program.command('search'), 'where to compute')
+  .description('search over hyperparameters as a file says: a default export by search.defineSearch')
+  .argument('<config>', 'a module; TypeScript where Node.js reads it, or tsx is installed')
+  .option('--trials <count>', "of a random search, in place of the configuration's", integer(0))
+  .option('--workers <count>', 'trials at a time, each in a worker thread', integer(1))
+  .option(
+    '--log <file>',
+    'where trials are kept, and the search goes on from (default: runs/<name of the file>.search.jsonl)',
+  )
+  .option('--svg <file>', 'draw the value of each trial over its parameters')
+  .action(async (config, options) => {
+    process.exitCode = await searchConfig(config, options);
   });
 
 program

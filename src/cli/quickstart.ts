@@ -12,6 +12,7 @@ import * as schedule from '../schedule/index.js';
 import type { FitResult } from '../train/index.js';
 import * as train from '../train/index.js';
 import { type DeviceOptions, useDevice } from './device.js';
+import { INTERRUPTED, Interrupt } from './interrupt.js';
 
 export interface QuickstartOptions extends DeviceOptions {
   readonly epochs: number;
@@ -28,8 +29,6 @@ const PEAK_LR = 0.05;
 const MOMENTUM = 0.9;
 const WEIGHT_DECAY = 5e-4;
 const EMA_DECAY = 0.99;
-/** Shell convention: 128 + SIGINT. */
-const INTERRUPTED = 130;
 
 function netOf(kind: QuickstartOptions['net']): nn.Sequential {
   if (kind === 'mlp') return nn.models.mlp({ hidden: [128], outputs: 10 });
@@ -54,13 +53,7 @@ export async function quickstart(options: QuickstartOptions): Promise<number> {
     schedule.cosine({ from: PEAK_LR, steps: total - warmup }),
   ]);
   const model = netOf(options.net);
-  const controller = new AbortController();
-  const onInterrupt = (): void => {
-    // A second Ctrl-C ends the process at once, as without this handler.
-    process.off('SIGINT', onInterrupt);
-    controller.abort();
-  };
-  process.on('SIGINT', onInterrupt);
+  using interrupt = new Interrupt();
 
   const { epochs, seed, batchSize, net } = options;
   const settings = { peakLr: PEAK_LR, momentum: MOMENTUM, weightDecay: WEIGHT_DECAY, emaDecay: EMA_DECAY };
@@ -77,13 +70,12 @@ export async function quickstart(options: QuickstartOptions): Promise<number> {
         report.record({ dir: options.out, title: 'MNIST quickstart', config }),
         report.progress(),
       ],
-      signal: controller.signal,
+      signal: interrupt.signal,
     });
     const result = await run.result;
     await save(options, model, lr, result);
     return result.stopReason === 'aborted' ? INTERRUPTED : 0;
   } finally {
-    process.off('SIGINT', onInterrupt);
     model.dispose();
   }
 }

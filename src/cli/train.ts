@@ -1,18 +1,17 @@
 // `anneal train` and `anneal resume`: a configuration trained in a folder of its own, and gone on with.
 import { existsSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { DeviceName } from '../backend/backend.js';
 import { AnnealError } from '../errors.js';
-import { isTypeScript, tsxModule } from '../io/tsx.js';
 import { saveWeights } from '../nn/index.js';
 import { metricValue } from '../report/format.js';
 import * as report from '../report/index.js';
 import { readDescription } from '../report/run.js';
 import type { ConfigContext, FitOptions, TrainConfig } from '../train/index.js';
 import * as train from '../train/index.js';
+import { configName, loadConfig } from './config_file.js';
 import { type DeviceOptions, useDevice } from './device.js';
-import { checkScript } from './script.js';
+import { INTERRUPTED, Interrupt } from './interrupt.js';
 
 export interface TrainOptions extends DeviceOptions {
   /** The run's folder. */
@@ -21,31 +20,11 @@ export interface TrainOptions extends DeviceOptions {
   readonly seed?: number;
 }
 
-/** Shell convention: 128 + SIGINT. */
-const INTERRUPTED = 130;
-
 const checkpointsOf = (dir: string): string => join(dir, 'checkpoints');
-
-/** TypeScript where Node.js does not read it itself: by the tsx that the user has. */
-async function loadTypeScript(path: string): Promise<void> {
-  try {
-    checkScript('train', path);
-  } catch (error) {
-    const tsx = tsxModule(path);
-    if (tsx === null) throw error;
-    const api: { register?: () => unknown } = await import(tsx);
-    api.register?.();
-  }
-}
 
 /** The default export of a configuration's file. @throws E_IO, E_ARGUMENT */
 async function load(path: string, context: ConfigContext): Promise<TrainConfig> {
-  if (!existsSync(path)) throw new AnnealError('E_IO', `train: expected a configuration, found no file ${path}`);
-  if (isTypeScript(path)) await loadTypeScript(path);
-  const loaded: { default?: unknown } = await import(pathToFileURL(path).href);
-  // A CommonJS module, or one compiled to it, has its exports under default.
-  const outer = loaded.default;
-  const given = typeof outer === 'object' && outer !== null && 'default' in outer ? outer.default : outer;
+  const given = await loadConfig('train', path);
   const config: unknown = typeof given === 'function' ? await given(context) : given;
   if (!isConfig(config)) {
     throw new AnnealError(
@@ -68,7 +47,7 @@ function isConfig(value: unknown): value is TrainConfig {
 
 /** runs/<name>, runs/<name>-2 and so on: the first that is not there. */
 function freshFolder(path: string): string {
-  const name = basename(path).replace(/(\.config)?\.[cm]?[jt]s$/, '');
+  const name = configName(path);
   for (let count = 1; ; count++) {
     const dir = join('runs', count === 1 ? name : `${name}-${count}`);
     if (!existsSync(dir)) return dir;
@@ -142,13 +121,7 @@ async function run(
     device: options.device,
     allowSoftware: options.allowSoftware,
   };
-  const controller = new AbortController();
-  const onInterrupt = (): void => {
-    // A second Ctrl-C ends the process at once, as without this handler.
-    process.off('SIGINT', onInterrupt);
-    controller.abort();
-  };
-  process.on('SIGINT', onInterrupt);
+  using interrupt = new Interrupt();
   try {
     const fitting: FitOptions = {
       ...rest,
@@ -166,7 +139,7 @@ async function run(
         report.record({ dir, title, config: { ...settings, command } }),
         report.progress(),
       ],
-      signal: controller.signal,
+      signal: interrupt.signal,
       ...(resumes && { resume: dir }),
     };
     await using training = train.fit(model, fitting);
@@ -185,7 +158,6 @@ async function run(
     console.log(`Weights ${shown('model.safetensors')}\nReport  ${shown('report.html')}`);
     return 0;
   } finally {
-    process.off('SIGINT', onInterrupt);
     model.dispose();
   }
 }

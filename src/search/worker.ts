@@ -3,11 +3,12 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { setThreads } from '../backend/device.js';
 import { type DeviceChoice, takeDevice } from '../device.js';
 import { AnnealError } from '../errors.js';
+import { defaultExport } from '../io/default_export.js';
 import type { Chosen } from './space.js';
 import { attempt, type Ending, type Objective, type Report, Trial } from './trial.js';
 
 export interface WorkerSetup {
-  /** URL of the module whose default export is the objective. */
+  /** URL of the module whose default export is the objective, or a search with one. */
   readonly module: string;
   readonly threads: number;
   /** That of new tensors; the module may choose another. */
@@ -28,14 +29,13 @@ export type FromWorker =
 const isObjective = (value: unknown): value is Objective => typeof value === 'function';
 
 async function load(module: string): Promise<Objective> {
-  const loaded: { default?: unknown } = await import(module);
-  // A CommonJS module, or one compiled to it, has its exports under default.
-  const outer = loaded.default;
-  const found = typeof outer === 'object' && outer !== null && 'default' in outer ? outer.default : outer;
+  const found = await defaultExport(module);
   if (isObjective(found)) return found;
+  if (typeof found === 'object' && found !== null && 'objective' in found && isObjective(found.objective))
+    return found.objective;
   throw new AnnealError(
     'E_ARGUMENT',
-    `search: expected ${module} to export the objective by default, a function, received ${typeof found}`,
+    `search: expected ${module} to export the objective by default, a function or a search by defineSearch, received ${typeof found}`,
   );
 }
 

@@ -323,6 +323,14 @@ export async function searches(): Promise<void> {
     points: { lr: 3 },
   });
   search.svg(gridded.trials, { parameters: ['lr'] });
+  const defined = search.defineSearch({
+    space,
+    objective: ({ lr, optimizer }) => lr + (optimizer === 'sgd' ? 1 : 0),
+    trials: 3,
+  });
+  is<typeof defined.space, typeof space>();
+  // @ts-expect-error: no such parameter
+  search.defineSearch({ space, objective: ({ rate }) => rate, trials: 3 });
   // @ts-expect-error: trials are needed
   await search.random({ space, objective: () => 1 });
   // @ts-expect-error: an objective gives a number
