@@ -1,7 +1,9 @@
 // capture(fn): runs a function of tensors once, and from then on replays what it enqueued by one call.
+
 import { gradEnabled } from '../autograd/tape.js';
 import type { Backend } from '../backend/backend.js';
 import { backendOf, defaultDevice } from '../backend/device.js';
+import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
 import { type Num, Scalar } from '../scalar.js';
 import { recording } from '../tensor/recorder.js';
@@ -346,8 +348,7 @@ export function capture(
   if (typeof fn !== 'function')
     throw new AnnealError('E_ARGUMENT', `capture: expected a function, received ${String(fn)}`);
   const { plans: limit = DEFAULT_PLANS } = options;
-  if (!Number.isInteger(limit) || limit < 1)
-    throw new AnnealError('E_ARGUMENT', `capture: expected plans to be an integer of at least 1, received ${limit}`);
+  wholeNumber('capture', 'plans', limit);
   const plans = new Plans(fn, options);
   const captured = Object.assign(
     (inputs: Inputs, scalars: ScalarValues<Scalars> = {}): unknown => plans.call(inputs, scalars),

@@ -1,5 +1,6 @@
 // Several models asked together: p(y|x) = 1/N sum_i p_i(y|x).
 import { noGrad } from '../autograd/tape.js';
+import { wholeNumber } from '../checks.js';
 import type { HostBatch, Loader } from '../data/batch.js';
 import { batchesOf } from '../data/batches_of.js';
 import { AnnealError } from '../errors.js';
@@ -10,7 +11,6 @@ import { stack } from '../ops/strided_copy/strided_copy.js';
 import { scope } from '../tensor/scope.js';
 import { formatShape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { wholeNumber } from '../train/monitor.js';
 import { normalized, upload } from '../train/to_device.js';
 import { type EnsembleReport, Tally } from './tally.js';
 

@@ -1,8 +1,9 @@
 // Members of an ensemble from one run: its weights at the end of each cycle of the learning rate.
+
+import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
 import type { Weights } from '../nn/module.js';
 import type { Callback, Moment } from '../train/callback.js';
-import { wholeNumber } from '../train/monitor.js';
 import { fieldsOf } from '../train/snapshot.js';
 
 export interface SnapshotsOptions {

@@ -1,5 +1,6 @@
 // The rate at which the average of the weights follows them. The update's kernel does average += rate * (p - average) after each
 // step; exponential and equal averages, with bias correction or a late start, are values of that one rate.
+import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
 import { isSchedule, type Rate, rateAt } from '../schedule/index.js';
 
@@ -102,16 +103,12 @@ export function checkAveraging(kind: string, ema: EmaOptions | undefined, swa: S
   const refuse = (expected: string, received: unknown): never => {
     throw new AnnealError('E_ARGUMENT', `${kind}: expected ${expected}, received ${String(received)}`);
   };
-  const integer = (name: string, value: number | undefined, least: number): void => {
-    if (value !== undefined && (!Number.isInteger(value) || value < least))
-      refuse(`${name} to be an integer of at least ${least}`, value);
-  };
   if (ema !== undefined && swa !== undefined) refuse('ema or swa', 'both');
   if (ema !== undefined) {
     const { decay, startStep } = ema;
     if (!isSchedule(decay) && !(decay >= 0 && decay <= 1)) refuse('ema.decay in [0, 1]', decay);
-    integer('ema.startStep', startStep, 0);
+    wholeNumber(kind, 'ema.startStep', startStep ?? 0, 0);
   }
-  integer('swa.startStep', swa?.startStep, 0);
-  integer('swa.every', swa?.every, 1);
+  wholeNumber(kind, 'swa.startStep', swa?.startStep ?? 0, 0);
+  wholeNumber(kind, 'swa.every', swa?.every ?? 1);
 }

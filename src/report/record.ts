@@ -1,7 +1,9 @@
 /** The callback that keeps a run in a folder: settings, metrics, TensorBoard's events, and a report when it ends. */
+
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backendOf } from '../backend/device.js';
+import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
 import { writeFileAtomic } from '../io/atomic.js';
 import { stringifyJson } from '../io/json.js';
@@ -68,15 +70,8 @@ export function record(options: RecordOptions): Recorder {
   const { dir, every = 1, monitorEvery = 20, tensorboard = true, report = true } = options;
   if (typeof dir !== 'string' || dir === '')
     throw new AnnealError('E_ARGUMENT', `record: expected dir to be a folder, received '${String(dir)}'`);
-  for (const [name, value, least] of [
-    ['every', every, 1],
-    ['monitorEvery', monitorEvery, 0],
-  ] as const) {
-    if (!Number.isInteger(value) || value < least) {
-      const expected = `expected ${name} to be an integer of at least ${least}`;
-      throw new AnnealError('E_ARGUMENT', `record: ${expected}, received ${value}`);
-    }
-  }
+  wholeNumber('record', 'every', every);
+  wholeNumber('record', 'monitorEvery', monitorEvery, 0);
   let files: { readonly log: MetricsLog; readonly events: EventFile | null } | null = null;
   let step = 0;
   let memoryAt = Number.NEGATIVE_INFINITY;

@@ -1,7 +1,8 @@
 // Which parameters trial k has: a pure function of the search's declaration and k.
+
+import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
 import type { JsonValue } from '../io/json.js';
-import { wholeNumber } from '../train/monitor.js';
 import { active, type Chosen, checkSpace, drawValues, gridValues, type Space, spaceJson } from './space.js';
 
 export interface Proposals {

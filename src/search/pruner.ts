@@ -1,5 +1,5 @@
 // Which trials are given up on the way.
-import { wholeNumber } from '../train/monitor.js';
+import { wholeNumber } from '../checks.js';
 import type { Report, TrialRecord } from './trial.js';
 
 export type Direction = 'minimize' | 'maximize';

@@ -1,8 +1,8 @@
 // Searches: trials one after the other or side by side, kept in a log that a killed one goes on from.
 import { cpuInfo } from '../backend/device.js';
+import { wholeNumber } from '../checks.js';
 import { chosenDevice } from '../device.js';
 import { AnnealError } from '../errors.js';
-import { wholeNumber } from '../train/monitor.js';
 import { SearchLog } from './log.js';
 import { type GridPoints, gridProposals, type Proposals, randomProposals } from './proposals.js';
 import { better, type Direction, type Pruner } from './pruner.js';

@@ -1,6 +1,7 @@
 // The batch size finder: which sizes fit, and which is the smallest that uses the machine.
 
 import { backendOf } from '../backend/device.js';
+import { wholeNumber } from '../checks.js';
 import type { Loader } from '../data/batch.js';
 import { AnnealError } from '../errors.js';
 import type { Module } from '../nn/module.js';
@@ -8,7 +9,6 @@ import type { OptimizerSpec } from '../optim/spec.js';
 import { fit } from './fit.js';
 import type { FitOptions } from './fit_options.js';
 import { buildFor } from './learning_rate_finder.js';
-import { wholeNumber } from './monitor.js';
 
 export interface FindBatchSizeOptions extends Pick<FitOptions, 'loss' | 'seed' | 'signal' | 'precision' | 'capture'> {
   /** Batches of a size, e.g. `(size) => trainSet.shuffle().batch(size, { dropLast: true })`. */

@@ -1,10 +1,11 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
 import { writeCheckpoint } from '../io/checkpoint.js';
 import type { Callback, RunHandle } from './callback.js';
 import { checkpointPath } from './latest_checkpoint.js';
-import { type MonitorOptions, monitorOf, wholeNumber } from './monitor.js';
+import { type MonitorOptions, monitorOf } from './monitor.js';
 import { fieldsOf, MODEL, type Snapshot } from './snapshot.js';
 
 export interface CheckpointOptions extends MonitorOptions {

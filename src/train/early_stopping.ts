@@ -1,7 +1,8 @@
+import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
 import type { Weights } from '../nn/module.js';
 import type { Callback, RunHandle } from './callback.js';
-import { type MonitorOptions, monitorOf, wholeNumber } from './monitor.js';
+import { type MonitorOptions, monitorOf } from './monitor.js';
 import { fieldsOf } from './snapshot.js';
 
 export interface EarlyStoppingOptions extends MonitorOptions {

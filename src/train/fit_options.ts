@@ -1,11 +1,12 @@
 // What a training run is given, and what it gives.
+
+import { wholeNumber } from '../checks.js';
 import type { Loader } from '../data/batch.js';
 import { AnnealError } from '../errors.js';
 import type { OptimizerSpec } from '../optim/spec.js';
 import type { FloatDType } from '../tensor/dtype.js';
 import type { Best, Callback } from './callback.js';
 import type { EpochEvent, StopReason } from './events.js';
-import { wholeNumber } from './monitor.js';
 import type { Loss, MetricName } from './objective.js';
 
 export interface FitOptions {
@@ -73,12 +74,7 @@ export interface FitResult {
 
 /** @throws E_ARGUMENT on options that make no sense */
 export function checkOptions(options: FitOptions): void {
-  if (!Number.isInteger(options.epochs) || options.epochs < 0) {
-    throw new AnnealError(
-      'E_ARGUMENT',
-      `fit: expected epochs to be an integer of at least 0, received ${options.epochs}`,
-    );
-  }
+  wholeNumber('fit', 'epochs', options.epochs, 0);
   if (!['f32', 'f16', undefined].includes(options.precision)) {
     throw new AnnealError(
       'E_ARGUMENT',

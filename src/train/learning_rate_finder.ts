@@ -1,5 +1,6 @@
 // The learning-rate range test: a short run whose rate grows exponentially, and what its losses say.
 import { type LineChartOptions, lineChart } from '../chart/index.js';
+import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import type { OptimizerOptions, OptimizerSpec } from '../optim/spec.js';
@@ -7,7 +8,6 @@ import { exponential } from '../schedule/index.js';
 import type { Callback } from './callback.js';
 import { fit } from './fit.js';
 import type { FitOptions } from './fit_options.js';
-import { wholeNumber } from './monitor.js';
 
 export interface FindLearningRateOptions
   extends Pick<FitOptions, 'data' | 'loss' | 'seed' | 'signal' | 'precision' | 'accumulate' | 'capture'> {

@@ -41,14 +41,3 @@ export function monitorOf(who: string, { monitor = 'val_loss', mode }: MonitorOp
     better: (value, than, minDelta = 0) => (direction === 'min' ? value < than - minDelta : value > than + minDelta),
   };
 }
-
-/** @throws E_ARGUMENT unless the value is an integer of at least `least` */
-export function wholeNumber(who: string, name: string, value: number, least = 1): number {
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw new AnnealError(
-      'E_ARGUMENT',
-      `${who}: expected ${name} to be an integer of at least ${least}, received ${value}`,
-    );
-  }
-  return value;
-}

@@ -1,6 +1,7 @@
+import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
 import type { Callback } from './callback.js';
-import { type MonitorOptions, monitorOf, wholeNumber } from './monitor.js';
+import { type MonitorOptions, monitorOf } from './monitor.js';
 import { fieldsOf } from './snapshot.js';
 
 export interface ReduceOnPlateauOptions extends MonitorOptions {

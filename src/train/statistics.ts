@@ -1,11 +1,11 @@
 // The running statistics of batch norms, made anew for weights that no training step has seen, such as averaged ones.
 import { noGrad } from '../autograd/tape.js';
+import { wholeNumber } from '../checks.js';
 import type { Loader } from '../data/batch.js';
 import { batchesOf } from '../data/batches_of.js';
 import { AnnealError } from '../errors.js';
 import type { Module, Weights } from '../nn/module.js';
 import { scope } from '../tensor/scope.js';
-import { wholeNumber } from './monitor.js';
 import { normalized, upload } from './to_device.js';
 
 export interface RefreshStatisticsOptions {

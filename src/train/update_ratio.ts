@@ -1,7 +1,7 @@
 import { shortNumber } from '../chart/ticks.js';
+import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
 import type { Callback } from './callback.js';
-import { wholeNumber } from './monitor.js';
 import { fieldsOf } from './snapshot.js';
 
 export interface UpdateRatioOptions {

@@ -1,8 +1,9 @@
 // Layers that join the training as it goes on.
+
+import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
 import type { NameMatch } from '../nn/module.js';
 import type { Callback, RunHandle } from '../train/callback.js';
-import { wholeNumber } from '../train/monitor.js';
 import { fieldsOf } from '../train/snapshot.js';
 import { unfreeze } from './freeze.js';
 

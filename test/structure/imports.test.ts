@@ -5,7 +5,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { test } from 'node:test';
 import { root } from '../support/child.js';
 
-/** The other folders that files of a folder may import. errors.ts, scalar.ts and version.ts are for all. */
+/** The other folders that files of a folder may import. checks.ts, errors.ts, scalar.ts and version.ts are for all. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   random: [],
   io: ['tensor'],
@@ -43,7 +43,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-const forAll = ['errors', 'scalar', 'version'];
+const forAll = ['checks', 'errors', 'scalar', 'version'];
 
 /** Of io/, tensor/ and ops/, these import nothing that computes: what data files and schedules may use of them. */
 const pureTensorFiles = ['tensor/dtype.ts', 'tensor/half.ts', 'tensor/shape.ts'];

@@ -1,3 +1,4 @@
+import { wholeNumber } from '../../checks.js';
 import { AnnealError } from '../../errors.js';
 import { conv2d as conv2dOp, type Conv2dOptions as OpOptions } from '../../ops/conv2d/conv2d.js';
 import { depthwiseConv2d as depthwiseOp } from '../../ops/depthwise_conv2d/depthwise_conv2d.js';
@@ -32,13 +33,6 @@ export interface DepthwiseConv2dOptions extends ConvBase {
   readonly multiplier?: number;
 }
 
-export function positive(op: string, name: string, value: number): number {
-  if (!Number.isInteger(value) || value < 1) {
-    throw new AnnealError('E_ARGUMENT', `${op}: expected ${name} to be an integer of at least 1, received ${value}`);
-  }
-  return value;
-}
-
 /** Samples [H, W, C]. */
 export function imageShape(op: string, input: Shape): readonly [number, number, number] {
   const [h, w, c] = input;
@@ -68,7 +62,7 @@ class Conv2d extends Module {
     this.#after = after;
     this.#op = {
       ...windowOptions(options),
-      groups: positive('conv2d', 'groups', options.groups ?? 1),
+      groups: wholeNumber('conv2d', 'groups', options.groups ?? 1),
       ...(fused === undefined ? {} : { activation: fused }),
     };
   }
@@ -77,7 +71,7 @@ class Conv2d extends Module {
     const { filters, bias = true, weightInit = heNormal(), biasInit = zeros(), groups = 1 } = this.#options;
     const [h, w, c] = imageShape('conv2d', input);
     const [kh, kw] = pairOf('conv2d', 'kernelSize', this.#options.kernelSize);
-    positive('conv2d', 'filters', filters);
+    wholeNumber('conv2d', 'filters', filters);
     if (c % groups !== 0 || filters % groups !== 0) {
       throw new AnnealError(
         'E_SHAPE',
@@ -126,7 +120,7 @@ class DepthwiseConv2d extends Module {
     const { multiplier = 1, bias = true, weightInit = heNormal(), biasInit = zeros() } = this.#options;
     const [h, w, c] = imageShape('depthwiseConv2d', input);
     const [kh, kw] = pairOf('depthwiseConv2d', 'kernelSize', this.#options.kernelSize);
-    positive('depthwiseConv2d', 'multiplier', multiplier);
+    wholeNumber('depthwiseConv2d', 'multiplier', multiplier);
     const fans = { fanIn: kh * kw, fanOut: kh * kw * multiplier };
     this.#weight = this.parameter(
       'weight',

@@ -1,3 +1,4 @@
+import { wholeNumber } from '../../checks.js';
 import { AnnealError } from '../../errors.js';
 import { linear } from '../../ops/sgemm/sgemm.js';
 import { formatShape, type Shape } from '../../tensor/shape.js';
@@ -28,12 +29,7 @@ class Dense extends Module {
 
   constructor(options: DenseOptions) {
     super();
-    if (!Number.isInteger(options.units) || options.units < 1) {
-      throw new AnnealError(
-        'E_ARGUMENT',
-        `dense: expected units to be an integer of at least 1, received ${options.units}`,
-      );
-    }
+    wholeNumber('dense', 'units', options.units);
     this.#options = options;
     this.#activation = splitActivation(options.activation);
   }

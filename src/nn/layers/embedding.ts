@@ -1,4 +1,4 @@
-import { AnnealError } from '../../errors.js';
+import { wholeNumber } from '../../checks.js';
 import { embedding as embeddingOp } from '../../ops/gather/gather.js';
 import type { Shape } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
@@ -22,14 +22,8 @@ class Embedding extends Module {
 
   constructor(options: EmbeddingOptions) {
     super();
-    for (const [name, value] of Object.entries({ vocabulary: options.vocabulary, units: options.units })) {
-      if (!Number.isInteger(value) || value < 1) {
-        throw new AnnealError(
-          'E_ARGUMENT',
-          `embedding: expected ${name} to be an integer of at least 1, received ${value}`,
-        );
-      }
-    }
+    wholeNumber('embedding', 'vocabulary', options.vocabulary);
+    wholeNumber('embedding', 'units', options.units);
     this.#options = options;
   }
 
