@@ -14,8 +14,12 @@ export interface DeviceOptions {
   readonly precision?: Precision;
 }
 
+export function isDevice(text: string): text is DeviceOptions['device'] {
+  return text === 'auto' || text === 'cpu' || text === 'webgpu' || isCudaName(text);
+}
+
 export function deviceNamed(text: string): DeviceOptions['device'] {
-  if (text === 'auto' || text === 'cpu' || text === 'webgpu' || isCudaName(text)) return text;
+  if (isDevice(text)) return text;
   throw new InvalidArgumentError('Allowed choices are auto, cpu, webgpu, cuda, cuda:1 and so on.');
 }
 

@@ -1,16 +1,16 @@
 // `anneal train` and `anneal resume`: a configuration trained in a folder of its own, and gone on with.
 import { existsSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
-import type { DeviceName } from '../backend/backend.js';
 import { AnnealError } from '../errors.js';
+import { fieldsOf } from '../io/fields.js';
 import { saveWeights } from '../nn/index.js';
 import { metricValue } from '../report/format.js';
 import * as report from '../report/index.js';
-import { readDescription } from '../report/run.js';
+import { configFile, readDescription } from '../report/run.js';
 import type { ConfigContext, FitOptions, TrainConfig } from '../train/index.js';
 import * as train from '../train/index.js';
 import { configName, loadConfig } from './config_file.js';
-import { type DeviceOptions, useDevice } from './device.js';
+import { type DeviceOptions, isDevice, useDevice } from './device.js';
 import { INTERRUPTED, Interrupt } from './interrupt.js';
 
 export interface TrainOptions extends DeviceOptions {
@@ -67,24 +67,49 @@ export async function trainConfig(path: string, args: readonly string[], options
   return run(resolve(path), args, dir, options, false);
 }
 
+/** What config.json says of how "anneal train" was called. */
+interface TrainCommand extends DeviceOptions {
+  /** The configuration, from the run's folder. */
+  readonly source: string;
+  readonly args: readonly string[];
+  readonly seed: number;
+  readonly epochs: number;
+}
+
+/** @throws E_ARGUMENT when it says nothing; E_FORMAT naming the field that is not as it should be */
+async function readCommand(dir: string): Promise<TrainCommand> {
+  const { command } = (await readDescription(dir)).config;
+  if (command === undefined)
+    throw new AnnealError('E_ARGUMENT', `resume: expected a run that "anneal train" began, ${dir} holds none`);
+  const where = `${join(dir, configFile)}, config.command`;
+  const { device, args, ...rest } = fieldsOf(where, command, {
+    source: 'string',
+    args: 'array',
+    seed: 'number',
+    epochs: 'number',
+    device: 'string',
+    allowSoftware: 'boolean',
+  });
+  if (!isDevice(device)) {
+    throw new AnnealError(
+      'E_FORMAT',
+      `${where}: expected device to be auto, cpu, webgpu, cuda, cuda:1 and so on, received '${device}'`,
+    );
+  }
+  return { ...rest, device, args: args.map(String) };
+}
+
 /** Goes on with a run that was stopped, killed or has failed, from its newest whole checkpoint. */
 export async function resumeRun(dir: string, options: Partial<TrainOptions>): Promise<number> {
-  const { config } = await readDescription(dir);
-  const { command } = config;
-  if (typeof command !== 'object' || command === null || !('source' in command)) {
-    throw new AnnealError('E_ARGUMENT', `resume: expected a run that "anneal train" began, ${dir} holds none`);
-  }
-  const { source, args, seed, epochs, device, allowSoftware } = command;
+  const { source, args, ...command } = await readCommand(dir);
   if ((await train.latestCheckpoint(dir)).checkpoint === null)
     throw new AnnealError('E_ARGUMENT', `resume: expected a checkpoint in ${dir}, found none`);
   const given: TrainOptions = {
-    device: (options.device ?? String(device)) as DeviceName,
-    allowSoftware: options.allowSoftware === true || allowSoftware === true,
-    ...(typeof seed === 'number' && { seed }),
-    ...(typeof epochs === 'number' && { epochs }),
-    ...(options.epochs !== undefined && { epochs: options.epochs }),
+    ...command,
+    ...options,
+    allowSoftware: options.allowSoftware === true || command.allowSoftware,
   };
-  return run(resolve(dir, String(source)), Array.isArray(args) ? args.map(String) : [], dir, given, true);
+  return run(resolve(dir, source), args, dir, given, true);
 }
 
 async function run(
@@ -113,7 +138,7 @@ async function run(
   const data = typeof givenData === 'function' ? await givenData(context) : { train: givenData };
   const { batchesPerEpoch = Number.NaN } = data.train;
   const stepsPerEpoch = Math.ceil(batchesPerEpoch / (rest.accumulate ?? 1));
-  const command = {
+  const command: TrainCommand = {
     source: relative(dir, path),
     args,
     seed,

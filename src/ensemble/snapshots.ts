@@ -2,9 +2,9 @@
 
 import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
+import { fieldsOf } from '../io/fields.js';
 import type { Weights } from '../nn/module.js';
 import type { Callback, Moment } from '../train/callback.js';
-import { fieldsOf } from '../train/snapshot.js';
 
 export interface SnapshotsOptions {
   /** The length of a cycle in steps, or the numbers of steps done at the ends of cycles. */

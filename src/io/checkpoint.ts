@@ -8,11 +8,13 @@
  *   3. renames `<name>.json.next` to `<name>.json`.
  * The reader takes whichever of the two JSON files has the id of the tensors.
  */
+
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { AnnealError } from '../errors.js';
 import type { Shape } from '../tensor/shape.js';
 import { type AtomicFileSystem, nodeFileSystem, renameDurably, writeFileAtomic } from './atomic.js';
+import { isJsonObject } from './fields.js';
 import { bytesOf, checkHostTensor, type HostTensor } from './host_tensor.js';
 import { type JsonValue, parseJson, stringifyJson } from './json.js';
 import { readBytes, reasonOf } from './read_bytes.js';
@@ -199,10 +201,10 @@ function parseState(text: string, file: string): { id: string; sha256: string; s
   } catch (cause) {
     throw fail(`expected JSON (${reasonOf(cause)})`, { cause });
   }
-  if (!isRecord(root) || root.format !== format) throw fail('expected the state of a checkpoint');
+  if (!isJsonObject(root) || root.format !== format) throw fail('expected the state of a checkpoint');
   if (root.version !== version) throw fail(`expected version ${version}, received ${String(root.version)}`);
   const { id, sha256, state } = root;
-  if (typeof id !== 'string' || typeof sha256 !== 'string' || !isRecord(state)) {
+  if (typeof id !== 'string' || typeof sha256 !== 'string' || !isJsonObject(state)) {
     throw fail('expected id, sha256 and state');
   }
   const { step, epoch, seed, schedule, optimizer, rng, history, extra } = state;
@@ -222,10 +224,6 @@ function parseState(text: string, file: string): { id: string; sha256: string; s
     sha256,
     state: { step, epoch, seed, schedule, optimizer, rng, history, ...(extra === undefined ? {} : { extra }) },
   };
-}
-
-function isRecord(value: JsonValue | undefined): value is { readonly [key: string]: JsonValue } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isList(value: JsonValue | undefined): value is readonly JsonValue[] {

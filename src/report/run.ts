@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { AnnealError } from '../errors.js';
+import { isJsonObject, type JsonObject } from '../io/fields.js';
 import { type JsonValue, parseJson } from '../io/json.js';
 import { reasonOf } from '../io/read_bytes.js';
 import type { EpochRecord, MetricsEvent, MetricsRecord, StepRecord, StopRecord, WarningRecord } from './log_event.js';
@@ -10,8 +11,6 @@ import { readMetricsLog } from './metrics_log.js';
 export const configFile = 'config.json';
 export const metricsFile = 'metrics.jsonl';
 export const reportFile = 'report.html';
-
-type JsonObject = { readonly [key: string]: JsonValue };
 
 /** What config.json holds. */
 export interface RunDescription {
@@ -67,15 +66,15 @@ export function parseDescription(text: string, path: string): RunDescription {
   } catch (cause) {
     throw fail(reasonOf(cause), cause);
   }
-  if (!isObject(root) || typeof root.title !== 'string') throw fail(`none with a title: ${text.slice(0, 80)}`);
+  if (!isJsonObject(root) || typeof root.title !== 'string') throw fail(`none with a title: ${text.slice(0, 80)}`);
   const { title, config, optimizer, callbacks, model, machine } = root;
   return {
     title,
-    config: isObject(config) ? config : {},
-    ...(isObject(optimizer) ? { optimizer } : {}),
-    ...(isObject(callbacks) ? { callbacks } : {}),
-    ...(isObject(model) ? { model } : {}),
-    ...(isObject(machine) ? { machine } : {}),
+    config: isJsonObject(config) ? config : {},
+    ...(isJsonObject(optimizer) ? { optimizer } : {}),
+    ...(isJsonObject(callbacks) ? { callbacks } : {}),
+    ...(isJsonObject(model) ? { model } : {}),
+    ...(isJsonObject(machine) ? { machine } : {}),
   };
 }
 
@@ -113,8 +112,4 @@ export function reportOfEvents(description: RunDescription, events: readonly Met
 
 export function isMissing(cause: unknown): boolean {
   return cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR');
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 // The log of a search: one JSON object a line, first what was declared, then each trial that has ended. Only ever appended to.
 import { readFile } from 'node:fs/promises';
 import { AnnealError } from '../errors.js';
+import { fieldsOf, isJsonObject, type JsonObject } from '../io/fields.js';
 import { type JsonValue, parseJson, stringifyJson } from '../io/json.js';
 import { reasonOf } from '../io/read_bytes.js';
 import { AppendFile } from '../report/append_file.js';
@@ -20,51 +21,48 @@ export interface SearchLogContent {
 
 const VERSION = 1;
 
-function objectOf(json: JsonValue | undefined): { readonly [key: string]: JsonValue } {
-  return typeof json === 'object' && json !== null && !Array.isArray(json)
-    ? (json as { readonly [key: string]: JsonValue })
-    : {};
-}
-
 const isState = (value: unknown): value is TrialState =>
   value === 'complete' || value === 'pruned' || value === 'failed';
 const isChoice = (value: JsonValue): value is Choice => value === null || typeof value !== 'object';
-const listOf = (value: JsonValue | undefined): readonly JsonValue[] => (Array.isArray(value) ? value : []);
 
-function parseLine(text: string, where: string): { readonly [key: string]: JsonValue } {
+function parseLine(text: string, where: string): JsonObject {
   try {
-    return objectOf(parseJson(text));
+    const json = parseJson(text);
+    return isJsonObject(json) ? json : {};
   } catch (cause) {
     throw new AnnealError('E_FORMAT', `${where}: expected a line of JSON (${reasonOf(cause)})`, { cause });
   }
 }
 
-function trialOf(line: { readonly [key: string]: JsonValue }, where: string): TrialRecord {
-  const { type, number, state, parameters, value, metrics, reports, error, seconds } = line;
-  if (type !== 'trial' || typeof number !== 'number' || !isState(state)) {
-    throw new AnnealError(
-      'E_FORMAT',
-      `${where}: expected a trial with number and state, received ${stringifyJson(line)}`,
-    );
-  }
-  const chosen = Object.entries(objectOf(parameters)).filter((entry): entry is [string, Choice] => isChoice(entry[1]));
+function trialOf(line: JsonObject, where: string): TrialRecord {
+  const { type, state, value = null, error = null } = line;
+  if (type !== 'trial' || !isState(state))
+    throw new AnnealError('E_FORMAT', `${where}: expected a trial with a state, received ${stringifyJson(line)}`);
+  const { number, parameters, metrics, reports, seconds } = fieldsOf(where, line, {
+    number: 'number',
+    parameters: 'object',
+    metrics: 'object',
+    reports: 'array',
+    seconds: 'number',
+  });
+  const chosen = Object.entries(parameters ?? {}).filter((entry): entry is [string, Choice] => isChoice(entry[1]));
   return {
     number,
     state,
     parameters: Object.fromEntries(chosen),
     value: typeof value === 'number' ? value : null,
-    metrics: Object.fromEntries(Object.entries(objectOf(metrics)).map(([name, each]) => [name, Number(each)])),
-    reports: listOf(reports).map((pair): Report => {
-      const [step, reported] = listOf(pair);
+    metrics: Object.fromEntries(Object.entries(metrics ?? {}).map(([name, each]) => [name, Number(each)])),
+    reports: reports.map((pair): Report => {
+      const [step, reported] = Array.isArray(pair) ? pair : [];
       return { step: Number(step), value: Number(reported) };
     }),
     error: typeof error === 'string' ? error : null,
-    seconds: Number(seconds),
+    seconds,
   };
 }
 
 function parse(bytes: Buffer, path: string): { content: SearchLogContent | null; end: number } {
-  const lines: { readonly [key: string]: JsonValue }[] = [];
+  const lines: JsonObject[] = [];
   let end = 0;
   // A crash can tear the last line: one without an end is none.
   for (let next = bytes.indexOf('\n'); next >= 0; next = bytes.indexOf('\n', end)) {

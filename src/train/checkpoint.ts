@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
 import { writeCheckpoint } from '../io/checkpoint.js';
+import { fieldsOf } from '../io/fields.js';
 import type { Callback, RunHandle } from './callback.js';
 import { checkpointPath } from './latest_checkpoint.js';
 import { type MonitorOptions, monitorOf } from './monitor.js';
-import { fieldsOf, MODEL, type Snapshot } from './snapshot.js';
+import { MODEL, type Snapshot } from './snapshot.js';
 
 export interface CheckpointOptions extends MonitorOptions {
   /** A folder, made if it is not there; `<run>/checkpoints` by custom. */

@@ -1,9 +1,9 @@
 import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
+import { fieldsOf } from '../io/fields.js';
 import type { Weights } from '../nn/module.js';
 import type { Callback, RunHandle } from './callback.js';
 import { type MonitorOptions, monitorOf } from './monitor.js';
-import { fieldsOf } from './snapshot.js';
 
 export interface EarlyStoppingOptions extends MonitorOptions {
   /** An improvement by less than this does not count. Default 0. */

@@ -3,6 +3,7 @@ import { noGrad } from '../autograd/tape.js';
 import type { Loader } from '../data/batch.js';
 import { batchesOf } from '../data/batches_of.js';
 import { AnnealError } from '../errors.js';
+import { fieldsOf } from '../io/fields.js';
 import type { JsonValue } from '../io/json.js';
 import { evaluation, type Module } from '../nn/module.js';
 import { cast, div, equal, mul } from '../ops/elementwise/elementwise.js';
@@ -13,7 +14,6 @@ import { stack } from '../ops/strided_copy/strided_copy.js';
 import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Metrics } from './events.js';
-import { fieldsOf } from './snapshot.js';
 import { type DeviceBatch, normalized, upload } from './to_device.js';
 
 /**

@@ -1,8 +1,8 @@
 import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
+import { fieldsOf } from '../io/fields.js';
 import type { Callback } from './callback.js';
 import { type MonitorOptions, monitorOf } from './monitor.js';
-import { fieldsOf } from './snapshot.js';
 
 export interface ReduceOnPlateauOptions extends MonitorOptions {
   /** The rate is multiplied by this. Default 0.1. */

@@ -1,6 +1,6 @@
 // A run at one moment, as a checkpoint holds it, and back.
-import { AnnealError } from '../errors.js';
 import type { Checkpoint, CheckpointState, StreamedTensor } from '../io/checkpoint.js';
+import { fieldsOf, isJsonObject } from '../io/fields.js';
 import type { HostTensor } from '../io/host_tensor.js';
 import type { JsonValue } from '../io/json.js';
 import type { Module, Weights } from '../nn/module.js';
@@ -220,7 +220,7 @@ export function readSnapshot({ tensors, state }: Checkpoint, where: string): Res
     stopped: 'string',
     callbacks: 'object',
   });
-  const { batchesPerEpoch } = { batchesPerEpoch: null, ...(isRecord(state.extra) ? state.extra : {}) };
+  const { batchesPerEpoch } = { batchesPerEpoch: null, ...(isJsonObject(state.extra) ? state.extra : {}) };
   const under = (prefix: string): Map<string, StateTensor> =>
     new Map(
       Object.entries(tensors).flatMap(([name, { shape, data }]) =>
@@ -231,7 +231,7 @@ export function readSnapshot({ tensors, state }: Checkpoint, where: string): Res
     );
   const scalars = fieldsOf(where, state.optimizer, { kind: 'string', step: 'number' });
   const callbacks = new Map<string, CallbackState>();
-  for (const [key, json] of Object.entries(isRecord(extra.callbacks) ? extra.callbacks : {})) {
+  for (const [key, json] of Object.entries(extra.callbacks ?? {})) {
     const kept = under(`${CALLBACK}${key}/`);
     callbacks.set(key, { json, ...(kept.size > 0 ? { tensors: kept } : {}) });
   }
@@ -252,7 +252,7 @@ export function readSnapshot({ tensors, state }: Checkpoint, where: string): Res
     history: state.history.map((event) => epochEvent(where, event)),
     weights: under(MODEL),
     optimizer: {
-      ...(isRecord(state.optimizer) ? state.optimizer : {}),
+      ...(isJsonObject(state.optimizer) ? state.optimizer : {}),
       ...scalars,
       tensors: Object.fromEntries(under(OPTIMIZER)),
     },
@@ -271,8 +271,7 @@ function epochEvent(where: string, json: JsonValue): EpochEvent {
     samplesPerSecond: 'number',
   });
   const metrics: Record<string, number> = {};
-  for (const [name, value] of Object.entries(isRecord(fields.metrics) ? fields.metrics : {}))
-    metrics[name] = Number(value);
+  for (const [name, value] of Object.entries(fields.metrics ?? {})) metrics[name] = Number(value);
   return { type: 'epoch', ...fields, metrics };
 }
 
@@ -286,44 +285,4 @@ export function keyed(callbacks: readonly Callback[]): Map<string, Callback> {
       return [count === 1 ? callback.name : `${callback.name}#${count}`, callback];
     }),
   );
-}
-
-interface FieldTypes {
-  number: number;
-  string: string;
-  boolean: boolean;
-  /** An object, or null. */
-  object: JsonValue;
-  array: readonly JsonValue[];
-}
-
-function isRecord(value: JsonValue | undefined): value is { readonly [key: string]: JsonValue } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function hasKind(value: JsonValue | undefined, kind: keyof FieldTypes): boolean {
-  if (kind === 'array') return Array.isArray(value);
-  if (kind === 'object') return value === null || isRecord(value);
-  return typeof value === kind;
-}
-
-/** Fields of a JSON object by their kinds; others are left out. @throws E_FORMAT naming the one that is missing or another */
-export function fieldsOf<K extends Readonly<Record<string, keyof FieldTypes>>>(
-  who: string,
-  json: JsonValue,
-  kinds: K,
-): { [N in keyof K]: FieldTypes[K[N]] } {
-  const record = isRecord(json) ? json : {};
-  const found: Record<string, JsonValue> = {};
-  for (const [name, kind] of Object.entries(kinds)) {
-    const value = Object.hasOwn(record, name) ? record[name] : undefined;
-    if (value === undefined || !hasKind(value, kind)) {
-      throw new AnnealError(
-        'E_FORMAT',
-        `${who}: expected the state of a run with ${name} (${kind}), received ${JSON.stringify(value) ?? 'none'}`,
-      );
-    }
-    found[name] = value;
-  }
-  return found as { [N in keyof K]: FieldTypes[K[N]] };
 }

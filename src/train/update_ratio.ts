@@ -1,8 +1,8 @@
 import { shortNumber } from '../chart/ticks.js';
 import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
+import { fieldsOf } from '../io/fields.js';
 import type { Callback } from './callback.js';
-import { fieldsOf } from './snapshot.js';
 
 export interface UpdateRatioOptions {
   /** Steps between measurements. Default 50. */

@@ -2,9 +2,9 @@
 
 import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
+import { fieldsOf } from '../io/fields.js';
 import type { NameMatch } from '../nn/module.js';
 import type { Callback, RunHandle } from '../train/callback.js';
-import { fieldsOf } from '../train/snapshot.js';
 import { unfreeze } from './freeze.js';
 
 export interface Thaw {

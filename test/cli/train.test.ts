@@ -68,4 +68,16 @@ test('what cannot be trained or resumed is refused with a reason', async () => {
   writeFileSync(empty, 'export default { epochs: 1 };');
   await refused(['train', empty], /E_ARGUMENT .*empty\.mjs: expected a default export by train\.defineConfig/);
   await refused(['resume', folder], /E_ARGUMENT resume: expected a run that "anneal train" began/);
+
+  const command = { source: 'a.ts', args: [], seed: 1, epochs: 1, device: 'cpu', allowSoftware: false };
+  for (const [change, message] of [
+    [{ device: 'gpu' }, /E_FORMAT .*config\.json, config\.command: expected device to be auto, cpu.*received 'gpu'/],
+    [{ seed: '1' }, /E_FORMAT .*config\.json, config\.command: expected JSON with seed \(number\), received "1"/],
+    [{ source: undefined }, /E_FORMAT .*: expected JSON with source \(string\), received none/],
+    [{}, /E_ARGUMENT resume: expected a checkpoint in .*, found none/],
+  ] as const) {
+    const described = { title: 'Broken', config: { command: { ...command, ...change } } };
+    writeFileSync(join(folder, 'config.json'), JSON.stringify(described));
+    await refused(['resume', folder], message);
+  }
 });
