@@ -1,9 +1,9 @@
-/** A file that is only ever appended to: pieces are written soon, in order, and whole or not at all. */
+/** Files that are only ever appended to: pieces are written soon, in order, and whole or not at all. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { AnnealError } from '../errors.js';
 import { reasonOf } from '../io/read_bytes.js';
 
-export class AppendFile implements AsyncDisposable {
+export class AppendFile {
   private pending: Buffer[] = [];
   private writing: Promise<void> = Promise.resolve();
   private failure: AnnealError | undefined;
@@ -71,10 +71,6 @@ export class AppendFile implements AsyncDisposable {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-  }
-
   private async write(): Promise<void> {
     const bytes = Buffer.concat(this.pending);
     this.pending = [];
@@ -86,6 +82,29 @@ export class AppendFile implements AsyncDisposable {
       this.failure = failed(this.path, cause);
       await this.file.truncate(this.position).catch(() => undefined); // whole pieces only
     }
+  }
+}
+
+/** A log of records that are whole, over an `AppendFile`. */
+export abstract class RecordLog implements AsyncDisposable {
+  protected constructor(protected readonly file: AppendFile) {}
+
+  get path(): string {
+    return this.file.path;
+  }
+
+  /** Returns when all records so far are on the disk. @throws AnnealError E_IO when any of them could not be written. */
+  flush(): Promise<void> {
+    return this.file.flush();
+  }
+
+  /** Flushes and closes; closing twice does nothing. @throws AnnealError E_IO as `flush`. */
+  close(): Promise<void> {
+    return this.file.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }
 

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { AnnealError } from '../errors.js';
 import { stringifyJson } from '../io/json.js';
 import { reasonOf } from '../io/read_bytes.js';
-import { AppendFile } from './append_file.js';
+import { AppendFile, RecordLog } from './append_file.js';
 import { type MetricsEvent, parseEvent } from './log_event.js';
 
 export interface MetricsLogOptions {
@@ -17,9 +17,7 @@ export interface MetricsLogOptions {
   readonly resumeAtStep?: number;
 }
 
-export class MetricsLog implements AsyncDisposable {
-  private constructor(private readonly file: AppendFile) {}
-
+export class MetricsLog extends RecordLog {
   /**
    * Opens the log, or begins one.
    * @throws AnnealError E_IO when the file system refuses, E_FORMAT when the file is no log of a run.
@@ -28,27 +26,9 @@ export class MetricsLog implements AsyncDisposable {
     return new MetricsLog(await AppendFile.open(path, (content) => endOfEvents(content, path, resumeAtStep)));
   }
 
-  get path(): string {
-    return this.file.path;
-  }
-
   /** Takes the event and returns at once; it is written soon, in order, together with others that came meanwhile. */
   append(event: MetricsEvent): void {
     this.file.append(`${stringifyJson(event)}\n`);
-  }
-
-  /** Returns when all events so far are on the disk. @throws AnnealError E_IO when any of them could not be written. */
-  flush(): Promise<void> {
-    return this.file.flush();
-  }
-
-  /** Flushes and closes; closing twice does nothing. @throws AnnealError E_IO as `flush`. */
-  close(): Promise<void> {
-    return this.file.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 }
 

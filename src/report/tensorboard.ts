@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { AnnealError } from '../errors.js';
-import { AppendFile } from './append_file.js';
+import { AppendFile, RecordLog } from './append_file.js';
 import { maskedCrc32c } from './crc32c.js';
 import type { Histogram } from './histogram.js';
 import { encodePng, type Image } from './png.js';
@@ -24,9 +24,7 @@ export interface EventFileOptions {
   readonly time?: number;
 }
 
-export class EventFile implements AsyncDisposable {
-  private constructor(private readonly file: AppendFile) {}
-
+export class EventFile extends RecordLog {
   /** Begins a file of its own in the folder, events.out.tfevents.<seconds>.<host>. @throws AnnealError E_IO. */
   static async create(
     folder: string,
@@ -44,10 +42,6 @@ export class EventFile implements AsyncDisposable {
     return events;
   }
 
-  get path(): string {
-    return this.file.path;
-  }
-
   /** Takes values of a step, and returns at once. @throws E_SHAPE when an image has not the bytes of its shape */
   add(step: number, values: readonly SummaryValue[], time = Date.now()): void {
     if (values.length === 0) return;
@@ -63,20 +57,6 @@ export class EventFile implements AsyncDisposable {
       }
       event.join();
     });
-  }
-
-  /** Returns when everything so far is on the disk. @throws AnnealError E_IO. */
-  flush(): Promise<void> {
-    return this.file.flush();
-  }
-
-  /** @throws AnnealError E_IO. */
-  close(): Promise<void> {
-    return this.file.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   private write(time: number, step: number, body: (event: BinaryWriter) => void): void {
