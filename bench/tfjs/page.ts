@@ -129,7 +129,11 @@ ${card('Milliseconds a step', 'logarithmic', `<div id="ms${i}"></div>`)}
       facts('Machine', machine),
     ].join('\n'),
     data: charts,
-    styles: [uplotFile('uPlot.min.css'), asset('report.css'), asset('bench.css')],
-    scripts: [uplotFile('uPlot.iife.min.js'), asset('theme.js'), fileURLToPath(new URL('charts.js', import.meta.url))],
+    styles: [uplotFile('uPlot.min.css'), asset('page/page.css'), asset('report/report.css'), asset('report/bench.css')],
+    scripts: [
+      uplotFile('uPlot.iife.min.js'),
+      asset('page/theme.js'),
+      fileURLToPath(new URL('charts.js', import.meta.url)),
+    ],
   });
 }

@@ -40,8 +40,8 @@ export function renderBenchPage(report: BenchReport): Promise<string> {
       table(results, peers),
       `<div class="pair">\n${facts('Machine', { ...rest, peers: versions })}\n${facts('Limits', { ...rates, fma })}\n</div>`,
     ].join('\n'),
-    styles: [asset('report.css'), asset('bench.css')],
-    scripts: [asset('theme.js')],
+    styles: [asset('page/page.css'), asset('report/report.css'), asset('report/bench.css')],
+    scripts: [asset('page/theme.js')],
   });
 }
 

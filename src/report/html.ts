@@ -1,5 +1,5 @@
 /**
- * The HTML report of a run: one file that needs no network. The page's own script and style are assets/report/, the
+ * The HTML report of a run: one file that needs no network. Its scripts and styles are assets/page/ and assets/report/, the
  * charts are uPlot's.
  */
 import { writeFileAtomic } from '../io/atomic.js';
@@ -41,8 +41,8 @@ ${warnings(report)}
 ${cards.join('\n')}
 </div>`,
     data: chartData(report),
-    styles: [uplotFile('uPlot.min.css'), asset('report.css')],
-    scripts: [uplotFile('uPlot.iife.min.js'), asset('theme.js'), asset('plot.js'), asset('report.js')],
+    styles: [uplotFile('uPlot.min.css'), asset('page/page.css'), asset('report/report.css')],
+    scripts: [uplotFile('uPlot.iife.min.js'), asset('page/theme.js'), asset('page/plot.js'), asset('report/report.js')],
   });
 }
 

@@ -16,9 +16,9 @@ export interface Page {
   readonly scripts: readonly string[];
 }
 
-/** A file of assets/report/. */
+/** A file of assets/. */
 export function asset(name: string): string {
-  return fileURLToPath(new URL(`../../assets/report/${name}`, import.meta.url));
+  return fileURLToPath(new URL(`../../assets/${name}`, import.meta.url));
 }
 
 /** A built file of uPlot. */

@@ -4,7 +4,6 @@
  */
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { fileURLToPath } from 'node:url';
 import { AnnealError } from '../../errors.js';
 import { reasonOf } from '../../io/read_bytes.js';
 import { asset, uplotFile } from '../page.js';
@@ -20,25 +19,22 @@ export interface DashboardOptions {
   readonly interval?: number;
 }
 
-const page = (name: string): string => fileURLToPath(new URL(`../../../assets/dashboard/${name}`, import.meta.url));
-
 const types = { html: 'text/html; charset=utf-8', css: 'text/css', js: 'text/javascript' } as const;
 
-type PageFile = readonly [type: keyof typeof types, path: () => string];
+type PageFile = readonly [type: keyof typeof types, path: string];
+
+const scripts = ['main', 'state', 'run_list', 'chart', 'chart_parts', 'table', 'keys', 'dom'];
 
 /** Everything that is served as a file, by path. */
 const files: ReadonlyMap<string, PageFile> = new Map<string, PageFile>([
-  ['/', ['html', () => page('index.html')]],
-  ['/uplot.css', ['css', () => uplotFile('uPlot.min.css')]],
-  ['/report.css', ['css', () => asset('report.css')]],
-  ['/dashboard.css', ['css', () => page('dashboard.css')]],
-  ['/uplot.js', ['js', () => uplotFile('uPlot.iife.min.js')]],
-  ['/theme.js', ['js', () => asset('theme.js')]],
-  ['/plot.js', ['js', () => asset('plot.js')]],
-  ...['main', 'state', 'run_list', 'chart', 'chart_parts', 'table', 'keys', 'dom'].map((name): [string, PageFile] => [
-    `/${name}.js`,
-    ['js', () => page(`${name}.js`)],
-  ]),
+  ['/', ['html', asset('dashboard/index.html')]],
+  ['/uplot.css', ['css', uplotFile('uPlot.min.css')]],
+  ['/page.css', ['css', asset('page/page.css')]],
+  ['/dashboard.css', ['css', asset('dashboard/dashboard.css')]],
+  ['/uplot.js', ['js', uplotFile('uPlot.iife.min.js')]],
+  ['/theme.js', ['js', asset('page/theme.js')]],
+  ['/plot.js', ['js', asset('page/plot.js')]],
+  ...scripts.map((name): [string, PageFile] => [`/${name}.js`, ['js', asset(`dashboard/${name}.js`)]]),
 ]);
 
 const headers = {
@@ -127,7 +123,7 @@ export class Dashboard implements AsyncDisposable {
     const file = files.get(url.pathname);
     if (file !== undefined) {
       const [type, path] = file;
-      const body = await readFile(path());
+      const body = await readFile(path);
       response.writeHead(200, { ...headers, 'Content-Type': types[type] }).end(body);
     } else if (url.pathname === '/api/events') {
       this.listen(response);
