@@ -16,7 +16,7 @@ export function checkScript(command: string, script: string): void {
   throw new AnnealError(
     'E_ARGUMENT',
     `${command}: expected a script that Node.js ${process.version} can run, received ${script}: ` +
-      'compile it, or set NODE_OPTIONS="--import tsx"',
+      'compile it, or install tsx and set NODE_OPTIONS="--import tsx"',
   );
 }
 

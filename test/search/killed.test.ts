@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { deriveKey } from '../../src/random/philox.js';
 import * as search from '../../src/search/index.js';
-import { bundled, runUntil } from '../support/killed.js';
+import { bundled } from '../support/bundled.js';
+import { runUntil } from '../support/killed.js';
 
 const TRIALS = 48;
 /** At most; it may come to its end before. */

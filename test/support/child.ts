@@ -19,14 +19,16 @@ export interface ChildOptions {
   /** Milliseconds until it is killed. Default two minutes. */
   readonly timeout?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether Node.js is given tsx, to read TypeScript. Default true. */
+  readonly tsx?: boolean;
   /** In a process group of its own, so that a signal can be sent to it and to what it starts. */
   readonly group?: boolean;
 }
 
 /** Runs a TypeScript file, given from the repository's root, and waits for its end. */
 export function runChild(path: string, args: readonly string[] = [], options: ChildOptions = {}): Promise<ChildResult> {
-  const { nodeArgs = [], onOutput, timeout = 120_000, group = false, env = {} } = options;
-  const child = spawn(process.execPath, ['--import', 'tsx', ...nodeArgs, path, ...args], {
+  const { nodeArgs = [], onOutput, timeout = 120_000, group = false, env = {}, tsx = true } = options;
+  const child = spawn(process.execPath, [...(tsx ? ['--import', 'tsx'] : []), ...nodeArgs, path, ...args], {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

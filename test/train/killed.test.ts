@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { deriveKey } from '../../src/random/philox.js';
-import { bundled, runUntil } from '../support/killed.js';
+import { bundled } from '../support/bundled.js';
+import { runUntil } from '../support/killed.js';
 
 const KILLS = 20;
 const STEPS = 240;
