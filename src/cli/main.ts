@@ -39,7 +39,7 @@ withDevice(program.command('quickstart'), 'where to train')
   .option('--batch-size <count>', 'images a step', integer(1), 128)
   .option('--threads <count>', 'CPU threads (default: one a core)', integer(1))
   .option('--images <count>', 'only so many images, to see that it runs (default: all)', integer(1))
-  .option('--out <folder>', 'where the checkpoint and the report go', 'runs/quickstart')
+  .option('--out <folder>', 'where weights, checkpoints and the report go', 'runs/quickstart')
   .action(async (options) => {
     process.exitCode = await quickstart(options);
   });

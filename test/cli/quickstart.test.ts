@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { cpuInfo } from '../../src/backend/device.js';
-import { readCheckpoint } from '../../src/io/index.js';
+import { readSafetensors } from '../../src/io/index.js';
+import { latestCheckpoint } from '../../src/train/index.js';
 import { type ChildOptions, root, runChild } from '../support/child.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'anneal-cli-'));
@@ -75,9 +76,13 @@ test('Ctrl-C ends the quickstart with 130, a checkpoint that loads and a report'
   assert.deepEqual({ code, signal }, { code: 130, signal: null }, stderr);
   assert.match(stdout, /Interrupted after \d+ steps/);
 
-  const { tensors, state } = await readCheckpoint(join(out, 'checkpoint'));
+  assert.match(stdout, /^Checkpoints .*interrupted\/checkpoints$/m);
+  const { checkpoint } = await latestCheckpoint(out);
+  assert.ok(checkpoint);
+  const { state } = checkpoint;
+  const tensors = Object.entries(checkpoint.tensors).filter(([name]) => name.startsWith('model/'));
   assert.deepEqual(
-    Object.entries(tensors).map(([name, { shape }]) => [name, [...shape]]),
+    tensors.map(([name, { shape }]) => [name.slice('model/'.length), [...shape]]),
     [
       ['conv2d1.weight', [5, 5, 1, 32]],
       ['conv2d1.bias', [32]],
@@ -89,12 +94,35 @@ test('Ctrl-C ends the quickstart with 130, a checkpoint that loads and a report'
       ['dense2.bias', [10]],
     ],
   );
-  for (const { data } of Object.values(tensors)) assert.ok(data.every(Number.isFinite));
+  for (const [, { data }] of tensors) assert.ok(data.every(Number.isFinite));
   assert.ok(state.step >= 1, `${state.step} steps`);
   assert.deepEqual([state.epoch, state.seed, state.history], [0, 7, []]);
-  assert.deepEqual(state.extra, { best: null, stopReason: 'aborted' });
+  assert.equal(existsSync(join(out, 'model.safetensors')), false);
 
   const report = readFileSync(join(out, 'report.html'), 'utf8');
   assert.match(report, /^<!doctype html>/i);
   assert.match(report, /MNIST quickstart/);
+});
+
+test('a whole quickstart tells where everything of it lies', async () => {
+  const out = join(folder, 'whole');
+  const args = ['--net', 'mlp', '--images', '512', '--batch-size', '32', '--epochs', '2', '--out', out];
+  const { code, stdout, stderr } = await anneal(['quickstart', ...args]);
+  assert.equal(code, 0, stderr);
+  const [, accuracy, epoch] =
+    /^Best: test accuracy (\d+\.\d+)% with averaged weights after epoch (\d): those are saved\.$/m.exec(stdout) ?? [];
+  assert.ok(Number(accuracy) > 20, stdout);
+  const lines = [...stdout.matchAll(/^(Weights|Checkpoints|Report|Log) +([^,\n]+)/gm)];
+  assert.deepEqual(
+    lines.map(([, what]) => what),
+    ['Weights', 'Checkpoints', 'Report', 'Log'],
+  );
+  for (const [, , path] of lines) assert.ok(path !== undefined && existsSync(path), path);
+  // The average at the end of that epoch is in a checkpoint, too.
+  const { checkpoint } = await latestCheckpoint(out);
+  assert.deepEqual([checkpoint?.state.step, checkpoint?.state.epoch, checkpoint?.state.seed], [32, 2, 1]);
+  const { tensors } = await readSafetensors(join(out, 'model.safetensors'));
+  const best = checkpoint?.tensors['callback/earlyStopping/dense1.weight'];
+  assert.ok(best && epoch !== undefined);
+  assert.deepEqual(tensors['dense1.weight']?.data, best.data);
 });
