@@ -1,12 +1,13 @@
 import type { Loader } from '../data/batch.js';
 import type { Module } from '../nn/module.js';
 import type { Metrics } from './events.js';
-import { evaluateObjective, type Loss, type MetricName, resolveLoss } from './objective.js';
+import type { Metric, MetricName } from './metrics.js';
+import { evaluateObjective, type Loss, resolveLoss } from './objective.js';
 
 export interface EvaluateOptions {
   readonly data: Loader;
   readonly loss?: Loss;
-  readonly metrics?: readonly MetricName[];
+  readonly metrics?: readonly (MetricName | Metric)[];
 }
 
 /** Mean loss and metrics of a built model over data, in evaluation mode. @throws E_ARGUMENT without a batch */

@@ -7,7 +7,8 @@ import type { OptimizerSpec } from '../optim/spec.js';
 import type { FloatDType } from '../tensor/dtype.js';
 import type { Best, Callback } from './callback.js';
 import type { EpochEvent, StopReason } from './events.js';
-import type { Loss, MetricName } from './objective.js';
+import type { Metric, MetricName } from './metrics.js';
+import type { Loss } from './objective.js';
 
 export interface FitOptions {
   /** Training batches, e.g. `trainSet.shuffle().batch(128)`. */
@@ -28,8 +29,11 @@ export interface FitOptions {
    * PyTorch's. Validation is without them. (Weights of single examples come with the batches.)
    */
   readonly classWeights?: readonly number[] | Float32Array;
-  /** Default ['accuracy'] with softmaxCrossEntropy, none otherwise. */
-  readonly metrics?: readonly MetricName[];
+  /**
+   * Measured beside the loss, on the device, of training batches and in validation: by name, `train.topK(5)`, or functions of your own,
+   * whose values are means over batches weighted by their sizes. Default ['accuracy'] with softmaxCrossEntropy, none otherwise.
+   */
+  readonly metrics?: readonly (MetricName | Metric)[];
   /** Of initial weights, shuffling and dropout: the same seed gives the same run. Default 0. */
   readonly seed?: number;
   readonly callbacks?: readonly Callback[];

@@ -31,8 +31,9 @@ export {
   type LearningRateFound,
   type LearningRatePoint,
 } from './learning_rate_finder.js';
+export { type Metric, type MetricFunction, type MetricName, topK } from './metrics.js';
 export type { MonitorOptions } from './monitor.js';
-export type { Loss, LossFunction, MetricName } from './objective.js';
+export type { Loss, LossFunction } from './objective.js';
 export { type ReduceOnPlateauOptions, reduceOnPlateau } from './plateau.js';
 export type { Snapshot } from './snapshot.js';
 export { type RefreshStatisticsOptions, refreshStatistics } from './statistics.js';

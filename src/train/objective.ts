@@ -6,14 +6,15 @@ import { AnnealError } from '../errors.js';
 import { fieldsOf } from '../io/fields.js';
 import type { JsonValue } from '../io/json.js';
 import { evaluation, type Module } from '../nn/module.js';
-import { cast, div, equal, mul } from '../ops/elementwise/elementwise.js';
+import { cast, div, mul } from '../ops/elementwise/elementwise.js';
 import { bceWithLogits, huber, type LossOptions, l1, mse } from '../ops/losses/losses.js';
-import { argMax, mean, sum } from '../ops/reduce/reduce.js';
+import { mean, sum } from '../ops/reduce/reduce.js';
 import { softmaxCrossEntropy } from '../ops/softmax_cross_entropy/softmax_cross_entropy.js';
 import { stack } from '../ops/strided_copy/strided_copy.js';
 import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Metrics } from './events.js';
+import { type Metric, type MetricName, resolveMetrics } from './metrics.js';
 import { type DeviceBatch, normalized, upload } from './to_device.js';
 
 /**
@@ -53,19 +54,9 @@ function meanOf(loss: NamedLoss, settings: CrossEntropySettings): LossFunction {
 
 export type Loss = keyof typeof lossFunctions | LossFunction;
 
-const metricFunctions = {
-  /** The share of samples whose largest output is at the target's class; of mixed classes, at the one with the largest share. */
-  accuracy: (output, target) => {
-    const classes = target.shape.length === output.shape.length ? argMax(target, -1) : target;
-    return mean(cast(equal(argMax(output, -1), classes), 'f32'));
-  },
-} as const satisfies Record<string, (output: Tensor, target: Tensor) => Tensor>;
-
-export type MetricName = keyof typeof metricFunctions;
-
 export interface Objective {
   readonly loss: LossFunction;
-  readonly metrics: readonly ((output: Tensor, target: Tensor) => Tensor)[];
+  readonly metrics: readonly Metric[];
   /** 'loss', then the metrics. */
   readonly names: readonly string[];
 }
@@ -73,25 +64,23 @@ export interface Objective {
 /** @throws E_ARGUMENT on an unknown name */
 export function resolveLoss(
   loss: Loss = 'softmaxCrossEntropy',
-  metrics?: readonly MetricName[],
+  metrics: readonly (MetricName | Metric)[] = loss === 'softmaxCrossEntropy' ? ['accuracy'] : [],
   settings: CrossEntropySettings = {},
 ): Objective {
-  const names = metrics ?? (loss === 'softmaxCrossEntropy' ? (['accuracy'] as const) : []);
-  const pick = <T>(what: string, table: Readonly<Record<string, T>>, name: string): T => {
-    const found = Object.hasOwn(table, name) ? table[name] : undefined;
-    if (found === undefined) {
-      throw new AnnealError(
-        'E_ARGUMENT',
-        `fit: expected ${what} to be one of ${Object.keys(table).join(', ')}, received '${name}'`,
-      );
-    }
-    return found;
-  };
+  const resolved = resolveMetrics(metrics);
   return {
-    loss: typeof loss === 'function' ? loss : meanOf(pick<NamedLoss>('loss', lossFunctions, loss), settings),
-    metrics: names.map((name) => pick<Objective['metrics'][number]>('a metric', metricFunctions, name)),
-    names: ['loss', ...names],
+    loss: typeof loss === 'function' ? loss : meanOf(namedLoss(loss), settings),
+    metrics: resolved,
+    names: ['loss', ...resolved.map(({ name }) => name)],
   };
+}
+
+function namedLoss(name: string): NamedLoss {
+  const table: Readonly<Record<string, NamedLoss>> = lossFunctions;
+  const found = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (found !== undefined) return found;
+  const names = Object.keys(table).join(', ');
+  throw new AnnealError('E_ARGUMENT', `fit: expected loss to be one of ${names}, received '${name}'`);
 }
 
 /** The loss of a batch, and with it loss and metrics in one tensor, so that they reach the host in one copy. */
@@ -101,14 +90,17 @@ export function measure(
   { y: target, weight }: Omit<DeviceBatch, 'x'>,
 ): { loss: Tensor; results: Tensor<'f32'> } {
   const loss = objective.loss(output, target, weight);
-  if (loss.size !== 1) {
-    throw new AnnealError('E_SHAPE', `fit: expected the loss to be a scalar, received [${loss.shape.join(',')}]`);
-  }
   const results = noGrad(() => {
-    const values = [loss, ...objective.metrics.map((metric) => metric(output, target))];
-    return cast(stack(values.map((value) => value.view([]))), 'f32');
+    const values = [loss, ...objective.metrics.map(({ fn }) => fn(output, target))];
+    const scalars = values.map((value, i) => cast(scalarOf(value, objective.names[i] ?? ''), 'f32'));
+    return cast(stack(scalars), 'f32');
   });
   return { loss, results };
+}
+
+function scalarOf(value: Tensor, name: string): Tensor {
+  if (value.size === 1) return value.view([]);
+  throw new AnnealError('E_SHAPE', `fit: expected ${name} to be a scalar, received [${value.shape.join(',')}]`);
 }
 
 /** Means over batches, weighted by their sizes. */
@@ -136,15 +128,16 @@ export class Meter {
 
   /** For `load`, also of a meter in another process. */
   state(): JsonValue {
-    return { samples: this.samples, sums: [...this.#sums] };
+    return { samples: this.samples, names: this.#names, sums: [...this.#sums] };
   }
 
   load(state: JsonValue): void {
-    const { samples, sums } = fieldsOf('fit', state, { samples: 'number', sums: 'array' });
-    if (sums.length !== this.#sums.length) {
+    const { samples, names, sums } = fieldsOf('fit', state, { samples: 'number', names: 'array', sums: 'array' });
+    const [theirs, ours] = [names.join(', '), this.#names.join(', ')];
+    if (theirs !== ours) {
       throw new AnnealError(
         'E_ARGUMENT',
-        `fit: expected the metrics of the run that is resumed, ${sums.length} with the loss, received ${this.#sums.length}`,
+        `fit: expected the metrics of the run that is resumed, ${theirs}, received ${ours}`,
       );
     }
     this.samples = samples;

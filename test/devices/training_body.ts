@@ -105,6 +105,7 @@ test('train.fit captures, validates, restores the best weights and reports ratio
     validation: set.batch(32),
     epochs: 6,
     seed: 1,
+    metrics: ['accuracy', train.topK(1)],
     optimizer: optim.sgd({ lr: 0.1, momentum: 0.9, ema: { decay: 0.9 } }),
     callbacks: [
       train.earlyStopping({ monitor: 'val_accuracy', restoreBest: true }),
@@ -121,6 +122,7 @@ test('train.fit captures, validates, restores the best weights and reports ratio
   assert.deepEqual(warnings, []);
   assert.ok(ratios > 0);
   assert.ok((history.at(-1)?.metrics.val_accuracy ?? 0) > 0.9, JSON.stringify(history.at(-1)?.metrics));
+  for (const { metrics } of history) assert.equal(metrics.val_top1_accuracy, metrics.val_accuracy);
   model.dispose();
 });
 

@@ -216,6 +216,10 @@ export async function runs(model: nn.Module, loader: data.Loader): Promise<void>
   train.fit(model, { data: loader, epochs: 1, optimizer, loss: 'crossEntropy' });
   // @ts-expect-error: no such metric
   train.fit(model, { data: loader, epochs: 1, optimizer, metrics: ['f1'] });
+  const own: train.Metric = { name: 'f1', fn: (output, target) => ops.mean(ops.sub(output, target)) };
+  train.fit(model, { data: loader, epochs: 1, optimizer, metrics: ['accuracy', train.topK(5), own] });
+  // @ts-expect-error: a metric is a tensor, so that nothing waits for the device
+  train.fit(model, { data: loader, epochs: 1, optimizer, metrics: [{ name: 'f1', fn: () => 0.5 }] });
   // @ts-expect-error: a learning rate is needed
   optim.adam({});
   // @ts-expect-error: epsilon belongs to adam
