@@ -41,6 +41,16 @@ export class AnnealError extends Error {
   }
 }
 
+/** What something thrown says: a part of a message. */
+export function reasonOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** The same with where it was thrown, for logs. */
+export function traceOf(thrown: unknown): string {
+  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+}
+
 const codes: ReadonlySet<unknown> = new Set<ErrorCode>([
   'E_SHAPE',
   'E_DTYPE',

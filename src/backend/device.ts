@@ -1,6 +1,6 @@
 // Which devices there are, and the one that new tensors go to.
 import { addon, type CpuInfo, type InstructionSet } from '../binding.js';
-import { AnnealError } from '../errors.js';
+import { AnnealError, reasonOf } from '../errors.js';
 import type { Backend, DeviceName, MemoryInfo } from './backend.js';
 import { createCpuBackend } from './cpu.js';
 import { cudaDetail, isCudaName } from './cuda.js';
@@ -72,7 +72,7 @@ function cudaInfos(): DeviceInfo[] {
     const hint = count > 0 ? `${detail}, not asked for yet: await device.request('cuda') opens it` : detail;
     return [{ name: 'cuda', available: false, detail: hint }];
   } catch (error) {
-    return [{ name: 'cuda', available: false, detail: error instanceof Error ? error.message : String(error) }];
+    return [{ name: 'cuda', available: false, detail: reasonOf(error) }];
   }
 }
 
@@ -82,7 +82,7 @@ export function devices(): DeviceInfo[] {
     try {
       return { name: 'cpu', available: true, detail: backendOf('cpu').detail };
     } catch (error) {
-      return { name: 'cpu', available: false, detail: error instanceof Error ? error.message : String(error) };
+      return { name: 'cpu', available: false, detail: reasonOf(error) };
     }
   };
   const webgpu = backends.get('webgpu');

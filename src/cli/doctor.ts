@@ -1,16 +1,15 @@
 // `anneal doctor`: the devices, for each missing one the reason and what mends it, and what else a report of a fault should tell.
+
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, cpus, platform, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { cudaDetail } from '../backend/cuda.js';
 import { addonPath, cpuInfo, type DeviceInfo, devices } from '../backend/device.js';
-
 import { request } from '../device.js';
+import { reasonOf } from '../errors.js';
 import { packageRoot } from '../package_root.js';
 import { version } from '../version.js';
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 async function opened(name: string, open: () => Promise<DeviceInfo>): Promise<DeviceInfo> {
   return open().catch((error: unknown) => ({ name, available: false, detail: reasonOf(error) }));

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The `anneal` command.
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { AnnealError } from '../errors.js';
+import { AnnealError, reasonOf } from '../errors.js';
 import { DEFAULT_EVENTS } from '../profile/session.js';
 import { version } from '../version.js';
 import { bench, peersOf } from './bench.js';
@@ -48,7 +48,7 @@ function peers(text: string): ReturnType<typeof peersOf> {
   try {
     return peersOf(text);
   } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+    throw new InvalidArgumentError(reasonOf(error));
   }
 }
 

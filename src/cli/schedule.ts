@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { shortNumber } from '../chart/ticks.js';
-import { AnnealError } from '../errors.js';
+import { AnnealError, reasonOf } from '../errors.js';
 import { writeFileAtomic } from '../io/atomic.js';
 import { braille } from '../schedule/braille.js';
 import { fromJSON, kinds } from '../schedule/from_json.js';
@@ -45,7 +45,7 @@ function json(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new InvalidArgumentError(`Expected JSON: ${error instanceof Error ? error.message : String(error)}.`);
+    throw new InvalidArgumentError(`Expected JSON: ${reasonOf(error)}.`);
   }
 }
 

@@ -2,8 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { type Info, parse } from 'csv-parse';
-import { AnnealError } from '../errors.js';
-import { reasonOf } from '../io/read_bytes.js';
+import { AnnealError, reasonOf } from '../errors.js';
 import type { Normalize } from './batch.js';
 import { Dataset } from './dataset.js';
 import { badRecord, type Example, type OnBad } from './example.js';

@@ -1,5 +1,5 @@
 // Single examples, as users' functions and streams give them, and batches made of them.
-import { AnnealError } from '../errors.js';
+import { AnnealError, reasonOf } from '../errors.js';
 import { allocateHostArray, checkHostTensor, type HostTensor } from '../io/host_tensor.js';
 import { dtypeOf } from '../tensor/dtype.js';
 import { formatShape, sameShape } from '../tensor/shape.js';
@@ -32,7 +32,7 @@ export type OnBad = 'error' | 'skip';
 /** The error about record `index`, whatever was thrown or given for it. */
 export function badRecord(index: number, error: unknown): AnnealError {
   const code = error instanceof AnnealError ? error.code : 'E_FORMAT';
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   return new AnnealError(code, `record ${index}: ${reason}`, { cause: error });
 }
 

@@ -1,9 +1,8 @@
 // Folders of images: a class for each subfolder.
 import { readdir } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { AnnealError } from '../errors.js';
+import { AnnealError, reasonOf } from '../errors.js';
 import type { HostTensor } from '../io/host_tensor.js';
-import { reasonOf } from '../io/read_bytes.js';
 import { Dataset, type DatasetOptions } from './dataset.js';
 import type { OnBad } from './example.js';
 import { unitRange } from './files.js';

@@ -5,8 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { AnnealError } from '../errors.js';
-import { reasonOf } from './read_bytes.js';
+import { AnnealError, reasonOf } from '../errors.js';
 
 /** An open file, as far as `writeFileAtomic` needs one. */
 export interface AtomicFile {

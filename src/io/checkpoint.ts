@@ -11,13 +11,13 @@
 
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { AnnealError } from '../errors.js';
+import { AnnealError, reasonOf } from '../errors.js';
 import type { Shape } from '../tensor/shape.js';
 import { type AtomicFileSystem, nodeFileSystem, renameDurably, writeFileAtomic } from './atomic.js';
 import { isJsonObject } from './fields.js';
 import { bytesOf, checkHostTensor, type HostTensor } from './host_tensor.js';
 import { type JsonValue, parseJson, stringifyJson } from './json.js';
-import { readBytes, reasonOf } from './read_bytes.js';
+import { readBytes } from './read_bytes.js';
 import { decodeSafetensors, safetensorsLayout } from './safetensors.js';
 
 /** Where a run stood: everything that a resumed run needs beyond tensors. Numbers survive exactly, non-finite ones too. */

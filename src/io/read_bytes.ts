@@ -1,14 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { AnnealError } from '../errors.js';
+import { AnnealError, reasonOf } from '../errors.js';
 
 const inflate = promisify(gunzip);
-
-/** What the system said, without the path that the caller names itself. */
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
 
 /**
  * A whole file.

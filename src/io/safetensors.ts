@@ -4,7 +4,7 @@
  * 100 MB, and may include trailing spaces (the writer pads it so that the data starts on a multiple of 8 bytes).
  * Reference: huggingface/safetensors, README, section "Format".
  */
-import { AnnealError } from '../errors.js';
+import { AnnealError, reasonOf } from '../errors.js';
 import { type DType, itemBytes } from '../tensor/dtype.js';
 import { sizeOf } from '../tensor/shape.js';
 import { writeFileAtomic } from './atomic.js';
@@ -159,7 +159,7 @@ function splitHeader(
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, headerEnd)));
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new AnnealError('E_FORMAT', fail(`expected the header to be JSON in UTF-8 (${reason})`).message, { cause });
   }
   if (!isObject(header)) throw fail(`expected the header to be an object, received ${describe(header)}`);

@@ -4,7 +4,7 @@
  * Reference: PKWARE APPNOTE 6.3.10, sections 4.3.7 (local header), 4.3.12 (central directory), 4.3.16 (its end).
  */
 import { crc32, inflateRawSync } from 'node:zlib';
-import { AnnealError } from '../errors.js';
+import { AnnealError, reasonOf } from '../errors.js';
 
 export interface ZipEntry {
   readonly name: string;
@@ -163,6 +163,6 @@ function unpack(
     // The limit keeps a small entry from unpacking to more than it says.
     return inflateRawSync(packed, { maxOutputLength: Math.max(1, plainBytes) });
   } catch (cause) {
-    throw fail(`expected a whole deflate stream (${cause instanceof Error ? cause.message : String(cause)})`);
+    throw fail(`expected a whole deflate stream (${reasonOf(cause)})`);
   }
 }

@@ -1,7 +1,6 @@
 /** Files that are only ever appended to: pieces are written soon, in order, and whole or not at all. */
 import { type FileHandle, open } from 'node:fs/promises';
-import { AnnealError } from '../errors.js';
-import { reasonOf } from '../io/read_bytes.js';
+import { AnnealError, reasonOf } from '../errors.js';
 
 export class AppendFile {
   private pending: Buffer[] = [];

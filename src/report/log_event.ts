@@ -2,9 +2,8 @@
  * What the log of a run tells, one event a line. Metrics have the names that the user measures by: loss, accuracy, val_loss,
  * ema_val_accuracy. Times are milliseconds since 1970, memory is bytes, steps and epochs are counts of those done.
  */
-import { AnnealError } from '../errors.js';
+import { AnnealError, reasonOf } from '../errors.js';
 import { parseJson } from '../io/json.js';
-import { reasonOf } from '../io/read_bytes.js';
 import type { ActivationStatistics } from '../train/index.js';
 
 /** Values by name. */

@@ -3,9 +3,8 @@
  * leaves it out, and opening the log again cuts it off. NaN and infinities survive (as `stringifyJson` writes them).
  */
 import { readFile } from 'node:fs/promises';
-import { AnnealError } from '../errors.js';
+import { AnnealError, reasonOf } from '../errors.js';
 import { stringifyJson } from '../io/json.js';
-import { reasonOf } from '../io/read_bytes.js';
 import { AppendFile, RecordLog } from './append_file.js';
 import { type MetricsEvent, parseEvent } from './log_event.js';
 

@@ -1,10 +1,9 @@
 /** A run as its folder tells it: config.json says what was trained and where, metrics.jsonl what came of it. */
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { AnnealError } from '../errors.js';
+import { AnnealError, reasonOf } from '../errors.js';
 import { isJsonObject, type JsonObject } from '../io/fields.js';
 import { type JsonValue, parseJson } from '../io/json.js';
-import { reasonOf } from '../io/read_bytes.js';
 import type { EpochRecord, MetricsEvent, MetricsRecord, StepRecord, StopRecord, WarningRecord } from './log_event.js';
 import { readMetricsLog } from './metrics_log.js';
 

@@ -1,9 +1,9 @@
 /** Search over hyperparameters: grid and random, logged and resumed, side by side in worker threads. */
-export { reporting } from './callback.js';
 export { defineSearch, type SearchConfig } from './config.js';
 export { readLog, type SearchLogContent } from './log.js';
 export type { GridPoints } from './proposals.js';
 export { type Direction, type MedianPrunerOptions, medianPruner, type Pruner } from './pruner.js';
+export { reporting } from './reporting.js';
 export {
   bestOf,
   type GridOptions,

@@ -1,9 +1,8 @@
 // The log of a search: one JSON object a line, first what was declared, then each trial that has ended. Only ever appended to.
 import { readFile } from 'node:fs/promises';
-import { AnnealError } from '../errors.js';
+import { AnnealError, reasonOf } from '../errors.js';
 import { fieldsOf, isJsonObject, type JsonObject } from '../io/fields.js';
 import { type JsonValue, parseJson, stringifyJson } from '../io/json.js';
-import { reasonOf } from '../io/read_bytes.js';
 import { AppendFile } from '../report/append_file.js';
 import type { Proposals } from './proposals.js';
 import type { Direction } from './pruner.js';
@@ -107,14 +106,14 @@ export class SearchLog implements AsyncDisposable {
    * Begins a log, or takes one up. @throws E_IO; E_FORMAT when the file is no log of a search; E_ARGUMENT when it is that of another one
    */
   static async open(path: string, direction: Direction, proposals: Proposals): Promise<SearchLog> {
-    let found: SearchLogContent | null = null;
+    let found = null as SearchLogContent | null;
     const file = await AppendFile.open(path, (bytes) => {
       const { content, end } = parse(bytes, path);
       if (content !== null) checkSame(path, content, direction, proposals);
       found = content;
       return end;
     });
-    const log = new SearchLog(file, trialsOf(found));
+    const log = new SearchLog(file, found?.trials ?? []);
     if (found === null) {
       const { declaration } = proposals;
       await log.write({ type: 'search', version: VERSION, direction, declaration });
@@ -136,8 +135,6 @@ export class SearchLog implements AsyncDisposable {
     return this.file.close();
   }
 }
-
-const trialsOf = (content: SearchLogContent | null): readonly TrialRecord[] => content?.trials ?? [];
 
 function checkSame(path: string, content: SearchLogContent, direction: Direction, proposals: Proposals): void {
   const [theirs, ours] = [

@@ -33,19 +33,19 @@ export type GridPoints = number | Readonly<Record<string, number>>;
 /** Every combination, the last parameter changing fastest; a parameter that is left out adds none. @throws E_ARGUMENT, E_RANGE */
 export function gridProposals(space: Space, points: GridPoints | undefined): Proposals {
   checkSpace('grid', space);
-  const asked = typeof points === 'number' ? { all: points } : { ...points };
-  for (const [name, count] of Object.entries(asked)) {
-    wholeNumber('grid', typeof points === 'number' ? 'points' : `points of ${name}`, count);
-    if (typeof points !== 'number' && !Object.hasOwn(space, name))
-      throw new AnnealError(
-        'E_ARGUMENT',
-        `grid: expected points of ${Object.keys(space).join(', ')}, received '${name}'`,
-      );
+  if (typeof points === 'number') wholeNumber('grid', 'points', points);
+  const byName = typeof points === 'object' ? points : {};
+  for (const [name, count] of Object.entries(byName)) {
+    wholeNumber('grid', `points of ${name}`, count);
+    if (!Object.hasOwn(space, name)) {
+      const names = Object.keys(space).join(', ');
+      throw new AnnealError('E_ARGUMENT', `grid: expected points of ${names}, received '${name}'`);
+    }
   }
   let combinations: Chosen[] = [{}];
   for (const [name, parameter] of Object.entries(space)) {
     const plain = parameter.kind === 'when' ? parameter.parameter : parameter;
-    const values = gridValues(name, plain, typeof points === 'number' ? points : points?.[name]);
+    const values = gridValues(name, plain, typeof points === 'number' ? points : byName[name]);
     combinations = combinations.flatMap((chosen) =>
       active(parameter, chosen) === null ? [chosen] : values.map((value) => ({ ...chosen, [name]: value })),
     );

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { AnnealError } from '../errors.js';
+import { AnnealError, traceOf } from '../errors.js';
 import { isTypeScript, tsxModule } from '../io/tsx.js';
 import type { Chosen, Space, Values } from './space.js';
 import { attempt, type Ending, type Objective, type Reporter, Trial } from './trial.js';
@@ -64,7 +64,7 @@ class Connection {
       this.listener?.lost(this.ended);
     };
     this.worker.on('message', (message: FromWorker) => this.listener?.message(message));
-    this.worker.on('error', (error) => lost(error instanceof Error ? (error.stack ?? error.message) : String(error)));
+    this.worker.on('error', (error) => lost(traceOf(error)));
     this.worker.on('exit', (code) => lost(`the worker ended with code ${code}`));
   }
 }

@@ -136,10 +136,11 @@ async function search<S extends Space>(options: SearchOptions<S>, proposals: Pro
   const ended = new Map<number, TrialRecord<S>>();
   // The log was held against the declaration of this space.
   for (const trial of log?.trials ?? []) ended.set(trial.number, trial as TrialRecord<S>);
-  const waiting = Array.from({ length: proposals.count }, (_, k) => k).filter((k) => {
+  const isOpen = (k: number): boolean => {
     const before = ended.get(k);
-    return before === undefined || (retryFailed && before.state === 'failed');
-  });
+    return k < proposals.count && (before === undefined || (retryFailed && before.state === 'failed'));
+  };
+  const waiting = Array.from({ length: proposals.count }, (_, k) => k).filter(isOpen);
   const all = (): TrialRecord<S>[] => [...ended.values()].sort((a, b) => a.number - b.number);
   let stopReason: SearchResult<S>['stopReason'] = 'completed';
   const stop = (reason: SearchResult<S>['stopReason']): void => {
@@ -151,8 +152,10 @@ async function search<S extends Space>(options: SearchOptions<S>, proposals: Pro
   if (signal?.aborted) onAbort();
   signal?.addEventListener('abort', onAbort, { once: true });
   const stream = show === true ? process.stderr : show;
-  using table = stream ? new SearchTable(stream, Object.keys(options.space), proposals.count) : null;
-  table?.begin(all(), bestOf(all(), direction));
+  // The log may have more than are asked for now.
+  const done = [...ended.keys()].filter((k) => !isOpen(k)).length;
+  using table = stream ? new SearchTable(stream, Object.keys(options.space), done + waiting.length) : null;
+  table?.begin(done, bestOf(all(), direction));
 
   const end = async (number: number, ending: Ending): Promise<void> => {
     const trial: TrialRecord<S> = { number, parameters: proposals.parameters(number) as Values<S>, ...ending };

@@ -33,12 +33,12 @@ export class SearchTable implements Disposable {
     this.#widths = [5, 8, WIDTH, ...names.map((name) => Math.max(name.length, WIDTH)), 7];
   }
 
-  /** The head, and what a log has of before. */
-  begin(trials: readonly TrialRecord[], best: TrialRecord | null): void {
+  /** The head, and how many trials a log has of before. */
+  begin(done: number, best: TrialRecord | null): void {
     this.#note(best);
-    this.#done = trials.length;
+    this.#done = done;
     this.#print(tableHead(['trial', 'state', 'value', ...this.#names, 'time'], this.#widths));
-    if (trials.length > 0) this.#print(`${trials.length} of ${this.#count} trials are in the log`);
+    if (done > 0) this.#print(`${done} of ${this.#count} trials are in the log`);
   }
 
   began(number: number): void {

@@ -1,4 +1,5 @@
 // One trial of a search: what its objective is given, and what is kept of it.
+import { traceOf } from '../errors.js';
 import type { JsonValue } from '../io/json.js';
 import type { Space, Values } from './space.js';
 
@@ -104,7 +105,7 @@ export async function attempt<S extends Space>(
     });
   } catch (error) {
     if (trial.pruned) return pruned();
-    return end('failed', null, { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    return end('failed', null, { error: traceOf(error) });
   }
 }
 

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { setThreads } from '../backend/device.js';
 import { type DeviceChoice, takeDevice } from '../device.js';
-import { AnnealError } from '../errors.js';
+import { AnnealError, reasonOf } from '../errors.js';
 import { defaultExport } from '../io/default_export.js';
 import type { Chosen } from './space.js';
 import { attempt, type Ending, type Objective, type Report, Trial } from './trial.js';
@@ -50,7 +50,7 @@ export async function serve(): Promise<void> {
     await takeDevice(device);
     objective = await load(module);
   } catch (error) {
-    tell({ type: 'unusable', error: error instanceof Error ? error.message : String(error) });
+    tell({ type: 'unusable', error: reasonOf(error) });
     return;
   }
   const run = async (number: number, parameters: Chosen): Promise<void> => {

@@ -1,9 +1,8 @@
 // Finding the checkpoint that a run goes on from.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AnnealError } from '../errors.js';
+import { AnnealError, reasonOf } from '../errors.js';
 import { type Checkpoint, readCheckpoint } from '../io/checkpoint.js';
-import { reasonOf } from '../io/read_bytes.js';
 
 const FILE = /^step-(\d+)\.safetensors$/;
 

@@ -233,6 +233,9 @@ test('the table has a row for each trial, and a line of what is under way on a t
   assert.doesNotMatch(first.text(), /\r/);
   await search.random({ ...options, trials: 3, show: second.stream });
   assert.match(second.text(), /\n2 of 3 trials are in the log\n/);
+  const fewer = keeping(false);
+  await search.random({ ...options, trials: 1, show: fewer.stream });
+  assert.match(fewer.text(), /\n3 of 3 trials are in the log\n$/);
   assert.equal(second.text().trimEnd().split('\n').length, 4);
 
   await search.random({ ...options, log: logPath(), trials: 2, show: live.stream });

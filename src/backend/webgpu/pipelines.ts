@@ -1,5 +1,5 @@
 // Pipelines, compiled once each and in the background, and the bind groups that go with them.
-import { AnnealError } from '../../errors.js';
+import { AnnealError, reasonOf } from '../../errors.js';
 import type { OpName } from '../backend.js';
 import type { Held } from './buffers.js';
 import { type ShaderShape, shaderText } from './shader.js';
@@ -103,7 +103,7 @@ export class Pipelines {
           pipeline.compiled = compiled;
         },
         (error: unknown) => {
-          const message = error instanceof Error ? error.message : String(error);
+          const message = reasonOf(error);
           pipeline.failure = new AnnealError('E_INTERNAL', `${op}: expected ${label} to compile: ${message}`, {
             cause: error,
           });

@@ -1,6 +1,6 @@
 // The order of everything: dispatches, host writes and reads, encoded in the order of the calls as soon as the pipelines they need
 // are compiled, many to a submit. Nothing here blocks.
-import { AnnealError } from '../../errors.js';
+import { AnnealError, reasonOf } from '../../errors.js';
 import type { DeviceEvents, OpName } from '../backend.js';
 import type { Held } from './buffers.js';
 import { type Bound, type Pipeline, type Pipelines, UNIFORM_BYTES } from './pipelines.js';
@@ -41,8 +41,6 @@ const MOST_WAITING = 128;
 /** Submits the device may be behind before whoever can wait should. */
 const CROWDED = 6;
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 export class CommandQueue {
   readonly #device: GPUDevice;
   readonly #pipelines: Pipelines;
@@ -82,7 +80,7 @@ export class CommandQueue {
         this.#lose(`${reason}: ${message}`);
       },
       (error: unknown) => {
-        this.#lose(messageOf(error));
+        this.#lose(reasonOf(error));
       },
     );
   }
@@ -317,7 +315,7 @@ export class CommandQueue {
         else settle.reject(failure);
       }
     } catch (error) {
-      const failure = this.#lost ?? this.#takeFailure() ?? new AnnealError('E_DEVICE', `webgpu: ${messageOf(error)}`);
+      const failure = this.#lost ?? this.#takeFailure() ?? new AnnealError('E_DEVICE', `webgpu: ${reasonOf(error)}`);
       for (const { settle } of [...reads, ...fences.map((settle) => ({ settle }))]) settle.reject(failure);
     } finally {
       this.#inFlight--;

@@ -1,8 +1,7 @@
 /** The runs below a folder, as they are and as they come. Nothing is followed out of the folder. */
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { AnnealError } from '../../errors.js';
-import { reasonOf } from '../../io/read_bytes.js';
+import { AnnealError, reasonOf } from '../../errors.js';
 import { metricsFile } from '../run.js';
 import { LiveRun } from './live_run.js';
 

@@ -2,8 +2,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AnnealError } from '../../errors.js';
-import { reasonOf } from '../../io/read_bytes.js';
+import { AnnealError, reasonOf } from '../../errors.js';
 import type { StopRecord } from '../log_event.js';
 import { wholeLines } from '../metrics_log.js';
 import { configFile, isMissing, metricsFile, parseDescription, type RunDescription } from '../run.js';

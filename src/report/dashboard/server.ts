@@ -4,8 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { AnnealError } from '../../errors.js';
-import { reasonOf } from '../../io/read_bytes.js';
+import { AnnealError, reasonOf } from '../../errors.js';
 import { asset, uplotFile } from '../page.js';
 import { chartsOfRuns, curvesOf, parseCurvesQuery, stateOf, summaryOf } from './answers.js';
 import { RunsFolder } from './folder.js';
