@@ -24,6 +24,7 @@ export class ChartCard {
     this.request = null;
     this.note = element('span', { class: 'note', title: chart.note }, chart.note);
     this.chips = element('div', { class: 'chips', role: 'group', 'aria-label': 'Curves' });
+    this.chipRow = element('div', { class: 'chip-row' }, this.chips);
     this.waiting = element('span', { class: 'waiting' });
     this.place = element('div', { class: 'plot', tabindex: '0', role: 'group', 'aria-label': `Chart: ${chart.title}` });
     this.place.append(this.waiting);
@@ -32,7 +33,7 @@ export class ChartCard {
       'section',
       { class: chart.wide ? 'card wide' : 'card', 'data-chart': chart.id },
       head,
-      this.chips,
+      this.chipRow,
     );
     this.element.append(this.place);
     this.chips.addEventListener('click', ({ target }) => this.press(target.closest('.chip')?.dataset.series));
@@ -77,7 +78,7 @@ export class ChartCard {
     const on = this.linesOn();
     const focus = this.chips.contains(document.activeElement) ? document.activeElement.dataset.series : null;
     const chips = lines.map((line, index) => {
-      const paint = several ? '' : plots.color(plots.paintOf(this.chart, line, index));
+      const paint = several ? '' : plots.color(`c${line.color}`);
       const attributes = { class: 'chip', type: 'button', 'data-series': line.series };
       const pressed = String(on.includes(line));
       return painted(
@@ -85,10 +86,16 @@ export class ChartCard {
         paint,
       );
     });
-    this.chips.hidden = lines.length < 2;
+    this.chipRow.hidden = lines.length < 2;
     this.place.classList.toggle('alone', lines.length < 2);
     this.chips.replaceChildren(...(lines.length > 1 ? chips : []));
     if (focus) this.chips.querySelector(`[data-series="${CSS.escape(focus)}"]`)?.focus();
+    this.fitChips();
+  }
+
+  /** Chips that have no room in their row come out when the pointer or the focus is in it. */
+  fitChips() {
+    this.chips.classList.toggle('cut', this.chips.scrollWidth > this.chipRow.clientWidth);
   }
 
   /** Asks for the curves anew and draws them, now or once the card is seen. */
@@ -131,7 +138,7 @@ export class ChartCard {
       const line = lines[index];
       const summary = state.runs.get(run);
       if (line === undefined || summary === undefined) return [];
-      const paint = several ? colorOf(run) : plots.color(plots.paintOf(this.chart, line, index));
+      const paint = several ? colorOf(run) : plots.color(`c${line.color}`);
       const dash = several ? dashes[index % dashes.length] : [];
       const label = several ? (lines.length > 1 ? `${nameOf(summary)}, ${line.label}` : nameOf(summary)) : line.label;
       const common = { run, label, paint, dash, points: line.points === true && few };
@@ -145,12 +152,16 @@ export class ChartCard {
     const log = this.isLog();
     const table = tableOf(answer.grid, curves, log);
     const columns = table.slice(1);
+    curves.forEach((curve, i) => {
+      curve.single = plots.isPoint(columns[i]);
+    });
     this.floor = plots.floorOf(this.chart, columns);
     this.curves = curves;
+    const guides = guidesOf(this.chart, curves);
     const empty = columns.every((column) => column.every((value) => value === null));
     this.waiting.textContent = empty ? (shownRuns().length === 0 ? 'no run is selected' : 'no values') : '';
     const theme = document.documentElement.className;
-    const form = JSON.stringify([log, theme, curves.map(({ data, ...style }) => style)]);
+    const form = JSON.stringify([log, theme, guides, curves.map(({ data, ...style }) => style)]);
     if (this.plot !== null && form === this.form) {
       this.plot.setData(table);
       return;
@@ -159,7 +170,7 @@ export class ChartCard {
     const { left, top } = this.plot?.cursor ?? { left: -1 };
     this.plot?.destroy();
     hideTip(this.place);
-    this.plot = new uPlot(this.options(curves, log), table, this.place);
+    this.plot = new uPlot(this.options(curves, guides, log), table, this.place);
     // Whoever was looking at a step still is.
     if (left >= 0) this.plot.setCursor({ left, top });
   }
@@ -169,7 +180,7 @@ export class ChartCard {
     return this.chart.log === true;
   }
 
-  options(curves, log) {
+  options(curves, guides, log) {
     const { chart } = this;
     const shape = { ...chart, log };
     const few = curves.length <= fewCurves;
@@ -181,20 +192,20 @@ export class ChartCard {
       scales: {
         x: {
           time: false,
-          range: (_plot, low, high) => state.range ?? (low === high ? [(low ?? 0) - 1, (high ?? 0) + 1] : [low, high]),
+          range: () => state.range ?? plots.stepsRange(...allSteps()),
         },
-        y: plots.yScale(shape, () => this.floor),
+        y: plots.yScale(shape, guides, () => this.floor),
       },
       axes: plots.axes(shape),
       series: [
         {},
-        ...curves.map(({ paint, dash, faint, points }) => ({
+        ...curves.map(({ paint, dash, faint, points, single }) => ({
           stroke: paint,
           alpha: faint ? 0.28 : 1,
           width: faint ? 1 : few ? 1.6 : 1.2,
           dash,
           spanGaps: true,
-          points: { show: points, size: 6, fill: plots.color('card') },
+          points: { show: points || single, size: 6, fill: plots.color('card') },
         })),
       ],
       cursor: {
@@ -206,7 +217,7 @@ export class ChartCard {
         y: false,
       },
       hooks: {
-        draw: chart.guides === undefined ? [] : [(plot) => plots.drawGuides(plot, chart.guides)],
+        draw: [(plot) => plots.drawGuides(plot, guides, plots.formats[chart.format].tick)],
         setCursor: [(plot) => this.follow(plot)],
         setSelect: [
           (plot) => {
@@ -246,6 +257,7 @@ export class ChartCard {
   }
 
   resize() {
+    this.fitChips();
     if (this.plot !== null && this.place.clientWidth !== this.plot.width) {
       this.plot.setSize({ width: this.place.clientWidth, height: this.height() });
     }
@@ -256,6 +268,24 @@ export class ChartCard {
     this.plot?.destroy();
     this.element.remove();
   }
+}
+
+/** The first and the last step of the runs that are shown. */
+function allSteps() {
+  const runs = shownRuns().filter(({ steps }) => steps > 0);
+  return [Math.min(...runs.map(({ from }) => from)), Math.max(...runs.map(({ steps }) => steps))];
+}
+
+/** The dashed lines of a chart, from the highest down: one that only one of several runs has is in its colour. */
+function guidesOf({ id }, curves) {
+  const drawn = new Set(curves.map(({ run }) => run));
+  const byValue = new Map();
+  for (const run of drawn) {
+    for (const value of state.runs.get(run)?.guides[id] ?? []) byValue.set(value, [...(byValue.get(value) ?? []), run]);
+  }
+  return [...byValue]
+    .sort(([a], [b]) => b - a)
+    .map(([value, runs]) => ({ value, paint: drawn.size > 1 && runs.length === 1 ? colorOf(runs[0]) : undefined }));
 }
 
 /** All charts show the same steps; null: all there are. */

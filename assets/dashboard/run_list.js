@@ -7,18 +7,18 @@ const { formats, whole } = window.plots;
 /** The id of the run that the Tab key reaches. */
 let current = null;
 
-const states = { running: 'running', silent: 'no news', ended: '', broken: 'broken' };
+const states = { running: 'running', silent: 'no news', broken: 'broken' };
 
 function noteOf({ state: how, reason, steps, metrics, warnings }) {
   const value = metrics.ema_val_accuracy ?? metrics.val_accuracy ?? metrics.accuracy;
   const loss = metrics.val_loss ?? metrics.loss;
   const parts = [
-    how === 'ended' ? reason : states[how],
+    states[how] ?? reason,
     `step ${whole(steps)}`,
     value != null ? formats.percent.value(value) : loss != null ? `loss ${formats.number.value(loss)}` : '',
     warnings > 0 ? `${warnings} warning${warnings === 1 ? '' : 's'}` : '',
   ];
-  return how === 'broken' ? reason : parts.filter(Boolean).join(' · ');
+  return parts.filter(Boolean).join(' · ');
 }
 
 /** Rows by id. They stay what they are, so that the second click of a double click finds the first one's. */
@@ -34,6 +34,7 @@ function rowOf({ id }) {
       element('span', { class: 'name' }),
       element('span', { class: 'dot' }),
       element('span', { class: 'note' }),
+      element('span', { class: 'error' }),
     );
     row.dataset.run = id;
     rows.set(id, row);
@@ -43,13 +44,14 @@ function rowOf({ id }) {
 
 function fill(row, run) {
   const name = nameOf(run);
-  const [, title, dot, note] = row.children;
+  const [, title, dot, note, error] = row.children;
   row.setAttribute('aria-selected', String(state.selected.has(run.id)));
   row.setAttribute('tabindex', run.id === current ? '0' : '-1');
-  row.title = run.id === name ? name : `${name}\n${run.id}`;
+  row.title = [name, run.id === name ? '' : run.id, noteOf(run), run.error].filter(Boolean).join('\n');
   title.textContent = name;
   dot.className = `dot ${run.state}`;
   note.textContent = noteOf(run);
+  error.textContent = run.error;
   painted(row, colorOf(run.id));
 }
 

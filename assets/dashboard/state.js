@@ -47,7 +47,7 @@ function textOf(run) {
   let text = texts.get(run);
   if (text === undefined) {
     const settings = Object.entries(run.config).map(([name, value]) => `${name}=${value}`);
-    text = [run.id, run.title, run.state, run.reason, ...settings].join(' ').toLowerCase();
+    text = [run.id, run.title, run.state, run.reason, run.error, ...settings].join(' ').toLowerCase();
     texts.set(run, text);
   }
   return text;

@@ -36,21 +36,12 @@ window.plots = (() => {
       tick: (value) => `${Number((100 * value).toPrecision(6))}%`,
     },
     integer: { value: whole, tick },
-    exponent: { value: (value) => value.toExponential(2), tick },
+    exponent: {
+      value: (value) => value.toExponential(2),
+      tick: (value) => value.toExponential().replace('e+', 'e'),
+    },
     bytes: { value: bytes, tick: bytes },
   };
-
-  // Exponential moving average, corrected for its start as Adam's moments are. `decay` from 0 (none) to below 1.
-  function smooth(values, decay) {
-    let mean = 0;
-    let weight = 0;
-    return values.map((value) => {
-      if (value === null) return null;
-      mean = decay * mean + (1 - decay) * value;
-      weight = decay * weight + (1 - decay);
-      return mean / weight;
-    });
-  }
 
   // A joined table has holes where a line has no value of its own; the cursor then reads the nearest one.
   function nearest(plot, series, index) {
@@ -66,33 +57,47 @@ window.plots = (() => {
     return x[index] - x[left] <= x[right] - x[index] ? left : right;
   }
 
-  const wholeDecades = (_plot, values) =>
-    values.map((value) => (/^1e/.test(value.toExponential(3).replace('.000', '')) ? value : null));
+  const decades = (_plot, values) =>
+    values.map((value) => (Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6 ? value : null));
 
   function lastValue(column) {
     for (let index = column.length - 1; index >= 0; index -= 1) if (column[index] != null) return column[index];
     return null;
   }
 
-  function drawGuides(plot, guides) {
+  // A curve of one value is no line.
+  const isPoint = (column) => column.filter((value) => value != null).length === 1;
+
+  // Dashed lines at values, from the highest down, with the values at their right ends: { value, paint }.
+  function drawGuides(plot, guides, print) {
     const { ctx, bbox } = plot;
     const ratio = window.devicePixelRatio;
     ctx.save();
-    ctx.strokeStyle = color('guide');
-    ctx.fillStyle = color('muted');
     ctx.lineWidth = ratio;
-    ctx.setLineDash([5 * ratio, 5 * ratio]);
     ctx.font = `${11 * ratio}px system-ui, "DejaVu Sans", sans-serif`;
     ctx.textAlign = 'right';
-    ctx.textBaseline = 'bottom';
-    for (const { value, label } of guides) {
-      const y = plot.valToPos(value, 'y', true);
+    let labelled = Number.NEGATIVE_INFINITY;
+    for (const { value, paint } of guides) {
+      const y = Math.floor(plot.valToPos(value, 'y', true)) + 0.5;
       if (y < bbox.top || y > bbox.top + bbox.height) continue;
+      ctx.strokeStyle = paint ?? color('guide');
+      ctx.setLineDash([5 * ratio, 5 * ratio]);
       ctx.beginPath();
       ctx.moveTo(bbox.left, y);
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
-      ctx.fillText(label, bbox.left + bbox.width - 4 * ratio, y - 3 * ratio);
+      // Below its line where the one above is near; on a ground of its own, for curves may pass there.
+      const below = y - labelled < 26 * ratio;
+      labelled = y;
+      ctx.textBaseline = below ? 'top' : 'bottom';
+      ctx.setLineDash([]);
+      ctx.strokeStyle = color('card');
+      ctx.fillStyle = paint ?? color('muted');
+      ctx.lineWidth = 4 * ratio;
+      const place = [print(value), bbox.left + bbox.width - 4 * ratio, y + (below ? 4 : -3) * ratio];
+      ctx.strokeText(...place);
+      ctx.fillText(...place);
+      ctx.lineWidth = ratio;
     }
     ctx.restore();
   }
@@ -108,8 +113,14 @@ window.plots = (() => {
     return Number.isFinite(low) ? low : Number.NEGATIVE_INFINITY;
   }
 
-  // uPlot's y scale of a chart that begins at floor().
-  function yScale({ log, guides, fromZero }, floor) {
+  // uPlot's x range: the steps from first to last, or somewhat around the only one; any where there is none.
+  function stepsRange(first, last) {
+    if (!Number.isFinite(first) || !Number.isFinite(last)) return [0, 1];
+    return last > first ? [first, last] : [first - 1, first + 1];
+  }
+
+  // uPlot's y scale of a chart that begins at floor() and has room for its guides.
+  function yScale({ log, fromZero }, guides, floor) {
     const span = (low, high) => [Math.max(low ?? 0, floor()), high ?? 1];
     if (log) {
       return {
@@ -117,13 +128,8 @@ window.plots = (() => {
         range: (_plot, first, last) => {
           if (first == null) return [0.1, 1];
           const [low, high] = span(first, last);
-          const bounds = (guides ?? []).map(({ value }) => value);
-          return uPlot.rangeLog(
-            Math.min(low, ...bounds.map((value) => value / 2)),
-            Math.max(high, ...bounds.map((value) => value * 2)),
-            10,
-            false,
-          );
+          const bounds = guides.flatMap(({ value }) => [value / 2, value * 2]);
+          return uPlot.rangeLog(Math.min(low, ...bounds), Math.max(high, ...bounds), 10, false);
         },
       };
     }
@@ -131,13 +137,10 @@ window.plots = (() => {
     return { range: (_plot, first, last) => uPlot.rangeNum(...span(first, last), 0.05, true) };
   }
 
-  // The colour of a curve where there is one run: metrics by what they are, others by their place.
-  function paintOf(chart, { series }, index) {
-    if (series === `ema_val_${chart.id}` || series === `ema_${chart.id}`) return 'c3';
-    if (series === `val_${chart.id}` || series.startsWith('epoch_samples')) return 'c2';
-    if (series === chart.id || series === `epoch_${chart.id}`) return chart.id === 'lr' ? 'c4' : 'c1';
-    return `c${(index % 8) + 1}`;
-  }
+  // Between ticks there are whole steps.
+  const stepIncrements = Array.from({ length: 15 }, (_, power) =>
+    [1, 2, 5].map((factor) => factor * 10 ** power),
+  ).flat();
 
   function axes(chart) {
     const axis = {
@@ -148,15 +151,28 @@ window.plots = (() => {
     };
     const tickOf = formats[chart.format].tick;
     return [
-      { ...axis, size: 32, values: (_plot, values) => values.map((value) => (value === null ? '' : tick(value))) },
+      { ...axis, size: 26, incrs: stepIncrements, values: (_plot, values) => values.map(tick) },
       {
         ...axis,
         size: 64,
-        grid: { ...axis.grid, filter: chart.log ? wholeDecades : (_plot, values) => values },
+        ...(chart.log ? { space: 16, grid: { ...axis.grid, filter: decades } } : {}),
         values: (_plot, values) => values.map((value) => (value === null ? '' : tickOf(value))),
       },
     ];
   }
 
-  return { color, withAlpha, formats, whole, smooth, nearest, lastValue, drawGuides, floorOf, yScale, paintOf, axes };
+  return {
+    color,
+    withAlpha,
+    formats,
+    whole,
+    nearest,
+    lastValue,
+    isPoint,
+    drawGuides,
+    floorOf,
+    stepsRange,
+    yScale,
+    axes,
+  };
 })();

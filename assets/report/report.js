@@ -5,21 +5,23 @@
   const holder = document.getElementById('charts');
   const height = 260;
   const colors = 8;
+  const ends = Object.values(data.series).flatMap(({ x }) => (x.length > 0 ? [x[0], x.at(-1)] : []));
+  // All charts have the steps of the run, whatever they have values for.
+  const steps = plots.stepsRange(Math.min(...ends), Math.max(...ends));
   let charts = [];
 
-  // The lines of a chart: { x, values, label, paint, faint, points, dash, hidden }. A noisy one is two, the second smoothed.
+  // The lines of a chart: { x, values, label, color, faint, points, dash, hidden }. A noisy one is two, the second smoothed.
   function linesOf(chart) {
     const lines = chart.lines.flatMap((line, index) => {
-      const { x, y } = data.series[line.series];
-      const values = chart.log ? y.map((value) => (value > 0 ? value : null)) : y;
-      const paint = plots.paintOf(chart, line, index);
-      const drawn = { ...line, x, values, paint, ...(index >= colors ? { dash: [6, 4] } : {}) };
-      if (!line.noisy || values.length < 200) return [drawn];
-      const smoothed = plots.smooth(values, 1 - 100 / values.length);
-      return [
-        { ...drawn, faint: true, label: 'each step' },
-        { ...drawn, values: smoothed },
-      ];
+      const { smooth, ...raw } = data.series[line.series];
+      const style = { ...line, ...(index >= colors ? { dash: [6, 4] } : {}) };
+      const drawn = ({ x, y }) => ({
+        ...style,
+        x,
+        values: chart.log ? y.map((value) => (value > 0 ? value : null)) : y,
+      });
+      if (smooth === undefined) return [drawn(raw)];
+      return [{ ...drawn(raw), faint: true, label: 'raw' }, drawn(smooth)];
     });
     return lines.filter(({ values }) => values.some((value) => value !== null));
   }
@@ -27,23 +29,27 @@
   function options(chart, lines, width) {
     const shown = lines.filter(({ hidden }) => !hidden).map(({ values }) => values);
     const floor = plots.floorOf(chart, shown);
-    const { value: print } = plots.formats[chart.format];
+    const { value: print, tick } = plots.formats[chart.format];
+    const guides = (data.guides[chart.id] ?? []).map((value) => ({ value }));
     return {
       width,
       height,
       padding: [8, 20, 0, 0],
-      scales: { x: { time: false }, y: plots.yScale(chart, () => floor) },
+      scales: {
+        x: { time: false, range: ({ data: [x] }, low, high) => (low > x[0] || high < x.at(-1) ? [low, high] : steps) },
+        y: plots.yScale(chart, guides, () => floor),
+      },
       axes: plots.axes(chart),
       series: [
         { label: 'step', value: (plot, value) => plots.whole(value ?? plot.data[0].at(-1)) },
-        ...lines.map(({ label, paint, faint, points, dash, hidden }) => ({
+        ...lines.map(({ values, label, color, faint, points, dash, hidden }) => ({
           label,
           show: hidden !== true,
-          stroke: plots.withAlpha(plots.color(paint), faint ? 0.28 : 1),
+          stroke: plots.withAlpha(plots.color(`c${color}`), faint ? 0.28 : 1),
           width: faint ? 1 : 1.75,
           dash,
           spanGaps: true,
-          points: { show: points === true, size: 6, fill: plots.color('card') },
+          points: { show: points === true || plots.isPoint(values), size: 6, fill: plots.color('card') },
           value: (plot, value, series, index) => {
             const found = index == null ? plots.lastValue(plot.data[series]) : value;
             return found == null ? '–' : print(found);
@@ -52,7 +58,7 @@
       ],
       cursor: { sync: { key: 'step' }, dataIdx: plots.nearest, focus: { prox: lines.length > 3 ? 24 : -1 } },
       focus: { alpha: 0.25 },
-      hooks: chart.guides === undefined ? {} : { draw: [(plot) => plots.drawGuides(plot, chart.guides)] },
+      hooks: { draw: [(plot) => plots.drawGuides(plot, guides, tick)] },
     };
   }
 

@@ -8,6 +8,8 @@ export interface ChartLine {
   /** The name of the curve. */
   readonly series: string;
   readonly label: string;
+  /** Which of the page's eight colours, from 1, it has where it need not tell runs apart. */
+  readonly color: number;
   /** One value an epoch: its points are marked. */
   readonly points?: boolean;
   /** One value a step, which jumps about: drawn faint below its moving average. */
@@ -17,6 +19,7 @@ export interface ChartLine {
 }
 
 export interface Chart {
+  /** That of a metric begins with metric/, so that none is another chart's. */
   readonly id: string;
   readonly title: string;
   readonly note: string;
@@ -27,31 +30,34 @@ export interface Chart {
   readonly fromZero?: boolean;
   /** The lowest share of values that is cut off, where a few extreme ones would flatten all others. */
   readonly cut?: number;
-  /** Values at which a dashed line is drawn, with their names. */
-  readonly guides?: readonly { readonly value: number; readonly label: string }[];
   readonly lines: readonly ChartLine[];
 }
+
+export const ratioChart = 'update_ratio';
+const colors = 8;
 
 /** epoch_loss, val_loss and ema_val_loss belong to loss. */
 export function baseOf(name: string): string {
   return name.replace(/^(epoch_|(ema_)?val_|ema_)/, '');
 }
 
-/**
- * The charts of a run (or of several) that has curves of these names; charts without a curve are left out. Update-to-weight ratios
- * should lie between the bounds.
- */
-export function chartsOf(names: Iterable<string>, bounds: readonly number[]): Chart[] {
+/** The charts of a run (or of several) that has curves of these names; charts without a curve are left out. */
+export function chartsOf(names: Iterable<string>): Chart[] {
   const all = [...names];
-  const starting = (start: string): string[] => all.filter((name) => name.startsWith(start));
   const own = new Set(['lr', 'momentum', 'grad_norm', 'samples_per_second', 'epoch_samples_per_second']);
-  const grouped = [prefix.ratio, prefix.memory, prefix.rate, prefix.dead, prefix.spread];
+  const { epoch: _means, ...groups } = prefix;
+  const grouped = Object.values(groups);
   const metrics = all.filter((name) => !own.has(name) && !grouped.some((start) => name.startsWith(start)));
   const bases = [...new Set(metrics.map(baseOf))];
   const rank = (base: string): number => (base === 'loss' ? 0 : base === 'accuracy' ? 1 : 2);
   bases.sort((a, b) => rank(a) - rank(b));
-  const plain = (names: readonly string[], labelOf = (name: string): string => name): ChartLine[] =>
-    names.filter((name) => all.includes(name)).map((series) => ({ series, label: labelOf(series) }));
+  const line = (series: string, label: string, color: number): ChartLine[] =>
+    all.includes(series) ? [{ series, label, color }] : [];
+  /** A line for each name that begins so, called by the rest of it. */
+  const each = (start: string, color = 1): ChartLine[] =>
+    all
+      .filter((name) => name.startsWith(start))
+      .map((series, i) => ({ series, label: series.slice(start.length), color: 1 + ((color - 1 + i) % colors) }));
   const charts: Chart[] = [
     ...bases.map((base) => metricChart(base, metrics)),
     {
@@ -59,18 +65,17 @@ export function chartsOf(names: Iterable<string>, bounds: readonly number[]): Ch
       title: 'Learning rate',
       note: '',
       format: 'number',
-      lines: plain(['lr', ...starting(prefix.rate)], (name) => name.replace(prefix.rate, '')),
+      lines: [...line('lr', 'lr', 4), ...each(prefix.rate, 5)],
     },
     {
-      id: 'update_ratio',
+      id: ratioChart,
       title: 'Update-to-weight ratio',
       note: 'norm of the update over norm of the weights, by parameter; best between the dashed lines',
       format: 'exponent',
       log: true,
       wide: true,
       cut: 0.02,
-      guides: bounds.map((value) => ({ value, label: value.toExponential().replace('e+', 'e') })),
-      lines: ratioLines(starting(prefix.ratio)),
+      lines: weightsFirst(each(prefix.ratio)),
     },
     {
       id: 'grad_norm',
@@ -78,7 +83,14 @@ export function chartsOf(names: Iterable<string>, bounds: readonly number[]): Ch
       note: 'before clipping',
       format: 'number',
       log: true,
-      lines: noisy(plain(['grad_norm'], () => 'all parameters')),
+      lines: noisy(line('grad_norm', 'all parameters', 1)),
+    },
+    {
+      id: 'activation_mean',
+      title: 'Mean of activations',
+      note: 'of what each layer gives',
+      format: 'number',
+      lines: each(prefix.mean),
     },
     {
       id: 'activation_sd',
@@ -86,7 +98,15 @@ export function chartsOf(names: Iterable<string>, bounds: readonly number[]): Ch
       note: 'standard deviation of what each layer gives',
       format: 'number',
       log: true,
-      lines: plain(starting(prefix.spread), (name) => name.slice(prefix.spread.length)),
+      lines: each(prefix.spread),
+    },
+    {
+      id: 'zeros',
+      title: 'Zero activations',
+      note: 'share of values that are 0: after a relu, what it cut off',
+      format: 'percent',
+      fromZero: true,
+      lines: each(prefix.zeros),
     },
     {
       id: 'dead_units',
@@ -94,9 +114,9 @@ export function chartsOf(names: Iterable<string>, bounds: readonly number[]): Ch
       note: 'share of units that are 0 for a whole batch',
       format: 'percent',
       fromZero: true,
-      lines: plain(starting(prefix.dead), (name) => name.slice(prefix.dead.length)),
+      lines: each(prefix.dead),
     },
-    { id: 'momentum', title: 'Momentum', note: '', format: 'number', lines: plain(['momentum']) },
+    { id: 'momentum', title: 'Momentum', note: '', format: 'number', lines: line('momentum', 'momentum', 1) },
     {
       id: 'throughput',
       title: 'Samples/s',
@@ -104,8 +124,8 @@ export function chartsOf(names: Iterable<string>, bounds: readonly number[]): Ch
       format: 'integer',
       fromZero: true,
       lines: [
-        ...noisy(plain(['samples_per_second'], () => 'steps')),
-        ...plain(['epoch_samples_per_second'], () => 'epoch mean').map((line) => ({ ...line, points: true })),
+        ...noisy(line('samples_per_second', 'steps', 1)),
+        ...line('epoch_samples_per_second', 'epoch mean', 2).map((mean) => ({ ...mean, points: true })),
       ],
     },
     {
@@ -114,7 +134,7 @@ export function chartsOf(names: Iterable<string>, bounds: readonly number[]): Ch
       note: 'device: live, pooled and peak; rss: the whole process',
       format: 'bytes',
       fromZero: true,
-      lines: plain(starting(prefix.memory), (name) => name.replace(prefix.memory, '')),
+      lines: each(prefix.memory),
     },
   ];
   return charts.filter(({ lines }) => lines.length > 0);
@@ -124,36 +144,30 @@ const noisy = (lines: readonly ChartLine[]): ChartLine[] => lines.map((line) => 
 
 function metricChart(base: string, metrics: readonly string[]): Chart {
   const isShare = /(^|_)accuracy$/.test(base);
-  const labels: readonly (readonly [name: string, label: string])[] = [
-    [base, 'training'],
-    [`${prefix.epoch}${base}`, 'training, epoch mean'],
-    [`val_${base}`, 'validation'],
-    [`ema_val_${base}`, 'validation, EMA'],
-    [`ema_${base}`, 'EMA'],
+  const all: readonly ChartLine[] = [
+    { series: base, label: 'training', color: 1, noisy: true },
+    { series: `${prefix.epoch}${base}`, label: 'training, epoch mean', color: 1, points: true },
+    { series: `val_${base}`, label: 'validation', color: 2, points: true },
+    { series: `ema_val_${base}`, label: 'validation, EMA', color: 3, points: true },
+    { series: `ema_${base}`, label: 'EMA', color: 3, points: true },
   ];
-  const present = labels.filter(([name]) => metrics.includes(name));
+  const present = all.filter(({ series }) => metrics.includes(series));
   // Where every step has a value, its moving average says what the epoch's mean does.
-  const shown = present.filter(([name]) => name !== `${prefix.epoch}${base}` || !metrics.includes(base));
+  const shown = present.filter(({ series }) => series !== `${prefix.epoch}${base}` || !metrics.includes(base));
   return {
-    id: base,
+    id: `metric/${base}`,
     title: base.charAt(0).toUpperCase() + base.slice(1).replaceAll('_', ' '),
     note: isShare ? 'the lowest tenth is cut off' : '',
     format: isShare ? 'percent' : 'number',
     ...(base === 'loss' ? { log: true } : {}),
     ...(isShare ? { cut: 0.1 } : {}),
-    lines: shown.map(([series, label]) =>
-      series === base ? { series, label, noisy: true } : { series, label, points: true },
-    ),
+    lines: shown,
   };
 }
 
 /** Biases, and what normalizes, change by other shares than weights: they wait until asked for. */
-function ratioLines(names: readonly string[]): ChartLine[] {
-  const isWeight = (name: string): boolean => name.endsWith('weight');
-  const hides = names.some(isWeight);
-  return names.map((series) => ({
-    series,
-    label: series.slice(prefix.ratio.length),
-    ...(hides && !isWeight(series) ? { hidden: true } : {}),
-  }));
+function weightsFirst(lines: readonly ChartLine[]): ChartLine[] {
+  const isWeight = ({ series }: ChartLine): boolean => series.endsWith('weight');
+  const hides = lines.some(isWeight);
+  return lines.map((line) => (hides && !isWeight(line) ? { ...line, hidden: true } : line));
 }

@@ -1,5 +1,5 @@
 /** Long curves as few points that look the same: of each bucket of steps the least and the greatest value. */
-import type { Series } from './series.js';
+import { indexRange, type Series } from './series.js';
 
 /** A range of steps, cut into buckets of equal width. */
 export interface Grid {
@@ -56,24 +56,6 @@ export function thinned(series: Series, points: number): { x: readonly number[];
   const y = onGrid(series, grid);
   const kept = y.map((_, i) => i).filter((i) => y[i] !== null);
   return { x: kept.map((i) => Math.round(x[i] ?? 0)), y: kept.map((i) => y[i] ?? null) };
-}
-
-/** The indices [first, end) of steps within [from, to]; steps ascend. */
-export function indexRange(step: readonly number[], from: number, to: number): [first: number, end: number] {
-  return [firstAtLeast(step, from), firstAtLeast(step, to, true)];
-}
-
-/** The first index whose step is at least `bound`, or beyond it. */
-function firstAtLeast(step: readonly number[], bound: number, beyond = false): number {
-  let low = 0;
-  let high = step.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const here = step[middle] ?? 0;
-    if (beyond ? here <= bound : here < bound) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /**

@@ -4,18 +4,21 @@
  */
 import { writeFileAtomic } from '../io/atomic.js';
 import { type Chart, chartsOf } from './charts.js';
-import { thinned } from './downsample.js';
+import { smoothed, thinned } from './downsample.js';
 import { epochTable } from './epoch_table.js';
 import { duration, integer, metricValue, significant } from './format.js';
-import { asset, escapeHtml, facts, renderPage, uplotFile } from './page.js';
-import { ratioBounds } from './ratio_bounds.js';
+import { type Guides, guidesOf } from './guides.js';
+import { asset, escapeHtml, facts, factsOf, flatten, renderPage, uplotFile } from './page.js';
 import type { RunReport } from './run.js';
-import { seriesOf } from './series.js';
+import { type Series, seriesOf } from './series.js';
 
 /** Digits kept of each number: f32 has no more. */
 const digits = 7;
 /** Points of a curve, beyond which it is drawn by its least and greatest values: more than a chart has pixels. */
 const mostPoints = 4000;
+/** Values from which on a noisy curve is smoothed, and the share of the run that is averaged over. */
+const leastSmoothed = 200;
+const averagedShare = 0.01;
 
 /**
  * The report as one HTML document: every metric, learning rate, update-to-weight ratio by layer, gradient norm, samples/s and
@@ -23,17 +26,19 @@ const mostPoints = 4000;
  * @throws AnnealError E_IO when an inlined file cannot be read.
  */
 export function renderHtmlReport(report: RunReport): Promise<string> {
-  const { config, optimizer, callbacks, model, machine } = report;
+  const { config, optimizer, callbacks = [], model, machine } = report;
+  const settings = callbacks.flatMap(({ name, settings }) => flatten(settings, `${name}.`));
   const cards = [
     ...(Object.keys(config).length > 0 ? [facts('Configuration', config)] : []),
     ...(optimizer === undefined ? [] : [facts('Optimizer', optimizer)]),
-    ...(callbacks === undefined ? [] : [facts('Callbacks', callbacks)]),
+    ...(callbacks.length > 0 ? [factsOf('Callbacks', settings)] : []),
     ...(model === undefined ? [] : [facts('Model', model)]),
     ...(machine === undefined ? [] : [facts('Machine', machine)]),
   ];
   return renderPage({
     title: report.title,
     body: `${tiles(report)}
+${failure(report)}
 <div id="charts"></div>
 ${epochs(report)}
 ${warnings(report)}
@@ -51,17 +56,33 @@ export async function writeHtmlReport(path: string, report: RunReport): Promise<
   await writeFileAtomic(path, [await renderHtmlReport(report)]);
 }
 
-/** The charts, and their curves by name; null where there is no finite number. */
+interface Points {
+  readonly x: readonly number[];
+  /** null where there is no finite number. */
+  readonly y: readonly (number | null)[];
+}
+
+/** The charts, their dashed lines, and their curves by name: noisy ones that are long also smoothed. */
 function chartData(report: RunReport): {
   charts: Chart[];
-  series: Record<string, { x: readonly number[]; y: (number | null)[] }>;
+  guides: Guides;
+  series: Record<string, Points & { smooth?: Points }>;
 } {
   const { byName } = seriesOf(report);
+  const charts = chartsOf(byName.keys());
+  const noisy = new Set(charts.flatMap(({ lines }) => lines.filter((line) => line.noisy).map(({ series }) => series)));
   const series = [...byName].map(([name, curve]) => {
-    const { x, y } = thinned(curve, mostPoints);
-    return [name, { x, y: y.map(finite) }] as const;
+    const smooths = noisy.has(name) && curve.step.length >= leastSmoothed;
+    const span = (curve.step.at(-1) ?? 0) - (curve.step[0] ?? 0);
+    const smooth = smooths ? { smooth: pointsOf(smoothed(curve, 1 - 1 / (averagedShare * span))) } : {};
+    return [name, { ...pointsOf(curve), ...smooth }] as const;
   });
-  return { charts: chartsOf(byName.keys(), ratioBounds([report])), series: Object.fromEntries(series) };
+  return { charts, guides: guidesOf(report), series: Object.fromEntries(series) };
+}
+
+function pointsOf(series: Series): Points {
+  const { x, y } = thinned(series, mostPoints);
+  return { x, y: y.map(finite) };
 }
 
 function finite(value: number | null): number | null {
@@ -120,16 +141,20 @@ ${body.join('\n')}
 </tbody></table></div></section>`;
 }
 
+function failure({ stop }: RunReport): string {
+  if (stop?.error === undefined) return '';
+  return `<section class="card failed"><h2>The run failed</h2><p>${escapeHtml(stop.error)}</p></section>`;
+}
+
 /** The most warnings that are listed. */
 const shownWarnings = 100;
 
-function warnings({ warnings = [], stop }: RunReport): string {
-  if (warnings.length === 0 && stop?.error === undefined) return '';
+function warnings({ warnings = [] }: RunReport): string {
+  if (warnings.length === 0) return '';
   const items = warnings
     .slice(0, shownWarnings)
     .map(({ step, message }) => `<dt>step ${integer(step)}</dt><dd>${escapeHtml(message)}</dd>`);
   const more = warnings.length - shownWarnings;
   if (more > 0) items.push(`<dt></dt><dd>and ${integer(more)} more in metrics.jsonl</dd>`);
-  if (stop?.error !== undefined) items.push(`<dt>step ${integer(stop.step)}</dt><dd>${escapeHtml(stop.error)}</dd>`);
-  return `<section class="card"><h2>${stop?.error === undefined ? 'Warnings' : 'Warnings and error'}</h2><dl>${items.join('\n')}</dl></section>`;
+  return `<section class="card"><h2>Warnings</h2><dl>${items.join('\n')}</dl></section>`;
 }

@@ -1,11 +1,11 @@
 import { cpus } from 'node:os';
-import { backendOf, cpuInfo, defaultDevice } from '../backend/device.js';
+import type { DeviceName } from '../backend/backend.js';
+import { backendOf, cpuInfo } from '../backend/device.js';
 import type { JsonValue } from '../io/json.js';
 import { version } from '../version.js';
 
-/** What a run's numbers depend on beyond its settings. */
-export function describeMachine(): { readonly [key: string]: JsonValue } {
-  const device = defaultDevice();
+/** What the numbers of a run on a device depend on beyond its settings. */
+export function describeMachine(device: DeviceName): { readonly [key: string]: JsonValue } {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,

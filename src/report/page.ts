@@ -82,7 +82,11 @@ async function readText(path: string): Promise<string> {
 
 /** A card with names and values. */
 export function facts(title: string, values: Readonly<Record<string, unknown>>): string {
-  const rows = flatten(values).map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`);
+  return factsOf(title, flatten(values));
+}
+
+export function factsOf(title: string, values: readonly (readonly [name: string, value: string])[]): string {
+  const rows = values.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`);
   return `<section class="card"><h2>${title}</h2><dl>${rows.join('\n')}</dl></section>`;
 }
 

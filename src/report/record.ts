@@ -2,6 +2,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { DeviceName } from '../backend/backend.js';
 import { backendOf } from '../backend/device.js';
 import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
@@ -18,7 +19,7 @@ import type { MemoryRecord, MetricsEvent, StepRecord, Values } from './log_event
 import { describeMachine } from './machine.js';
 import { MetricsLog } from './metrics_log.js';
 import type { Image } from './png.js';
-import { configFile, metricsFile, readRun, reportFile } from './run.js';
+import { configFile, metricsFile, type RunDescription, readRun, reportFile } from './run.js';
 import { valuesOf } from './series.js';
 import { EventFile } from './tensorboard.js';
 
@@ -33,6 +34,8 @@ export interface RecordOptions {
   readonly every?: number;
   /** Steps between update-to-weight ratios and gradient norms, which cost a little; 0 for none of its own. Default 20. */
   readonly monitorEvery?: number;
+  /** Steps between statistics of activations by layer, each of which costs a forward pass; 0 for none of its own. Default 0. */
+  readonly activationsEvery?: number;
   /** Write event files for TensorBoard: scalars, after each epoch histograms of weights, and filters as images. Default true. */
   readonly tensorboard?: boolean;
   /** Write report.html when the run ends, however it does. Default true. */
@@ -67,11 +70,12 @@ const memoryInterval = 1000;
  * `npx anneal dashboard runs/` shows such folders while runs go on. @throws E_ARGUMENT
  */
 export function record(options: RecordOptions): Recorder {
-  const { dir, every = 1, monitorEvery = 20, tensorboard = true, report = true } = options;
+  const { dir, every = 1, monitorEvery = 20, activationsEvery = 0, tensorboard = true, report = true } = options;
   if (typeof dir !== 'string' || dir === '')
     throw new AnnealError('E_ARGUMENT', `record: expected dir to be a folder, received '${String(dir)}'`);
   wholeNumber('record', 'every', every);
   wholeNumber('record', 'monitorEvery', monitorEvery, 0);
+  wholeNumber('record', 'activationsEvery', activationsEvery, 0);
   let files: { readonly log: MetricsLog; readonly events: EventFile | null } | null = null;
   let step = 0;
   let memoryAt = Number.NEGATIVE_INFINITY;
@@ -93,7 +97,8 @@ export function record(options: RecordOptions): Recorder {
     name: 'record',
     wants: (at) => {
       const monitors = monitorEvery > 0 && at % monitorEvery === 0;
-      return { updateRatios: monitors, gradNorm: monitors };
+      const activations = activationsEvery > 0 && at % activationsEvery === 0;
+      return { updateRatios: monitors, gradNorm: monitors, activations };
     },
     async onStart(run) {
       step = run.optimizer.stepCount;
@@ -132,7 +137,8 @@ export function record(options: RecordOptions): Recorder {
       await log.flush();
     },
     onWarning({ message }) {
-      // One before the run has begun, as of a damaged checkpoint, has no log yet.
+      // One before the run has begun, as of a damaged checkpoint, has no log yet. Of the step that callbacks are told of, not of the
+      // one that is under way: a run that is resumed there keeps it.
       files?.log.append({ type: 'warning', step, message });
     },
     async onStop({ step: at, reason, error }) {
@@ -166,13 +172,13 @@ function description({ dir, title, config = {}, machine = true }: RecordOptions,
     optimizer: run.optimizer.describe(),
     ...settingsOf(run.callbacks),
     model: describeModel(run.model),
-    ...(machine ? { machine: describeMachine() } : {}),
+    ...(machine ? { machine: describeMachine(deviceOf(run)) } : {}),
   };
 }
 
-function settingsOf(callbacks: readonly Callback[]): { callbacks?: object } {
-  const settings = callbacks.flatMap(({ name, settings: own }) => (own === undefined ? [] : [[name, own] as const]));
-  return settings.length > 0 ? { callbacks: Object.fromEntries(settings) } : {};
+function settingsOf(all: readonly Callback[]): Pick<RunDescription, 'callbacks'> {
+  const callbacks = all.flatMap(({ name, settings }) => (settings === undefined ? [] : [{ name, settings }]));
+  return callbacks.length > 0 ? { callbacks } : {};
 }
 
 function stepRecord(event: StepEvent, { optimizer }: RunHandle): StepRecord {
@@ -206,8 +212,10 @@ function epochRecord({ epoch, step, metrics, lr, seconds, samplesPerSecond }: Ep
   return { epoch: epoch + 1, step, time: Date.now(), metrics, lr, seconds, samplesPerSecond };
 }
 
-function memoryOf({ optimizer }: RunHandle): MemoryRecord {
-  const { liveBytes, pooledBytes, peakBytes } = backendOf(optimizer.arena.params.device).memory();
+const deviceOf = ({ optimizer }: RunHandle): DeviceName => optimizer.arena.params.device;
+
+function memoryOf(run: RunHandle): MemoryRecord {
+  const { liveBytes, pooledBytes, peakBytes } = backendOf(deviceOf(run)).memory();
   return { live: liveBytes, pooled: pooledBytes, peak: peakBytes, rss: process.memoryUsage.rss() };
 }
 

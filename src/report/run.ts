@@ -11,14 +11,19 @@ export const configFile = 'config.json';
 export const metricsFile = 'metrics.jsonl';
 export const reportFile = 'report.html';
 
+export interface CallbackDescription {
+  readonly name: string;
+  readonly settings: JsonObject;
+}
+
 /** What config.json holds. */
 export interface RunDescription {
   readonly title: string;
   /** The user's own settings. */
   readonly config: JsonObject;
   readonly optimizer?: JsonObject;
-  /** What callbacks tell of their settings, by name. */
-  readonly callbacks?: JsonObject;
+  /** Callbacks that tell their settings; several may have the same name. */
+  readonly callbacks?: readonly CallbackDescription[];
   readonly model?: JsonObject;
   readonly machine?: JsonObject;
 }
@@ -71,10 +76,15 @@ export function parseDescription(text: string, path: string): RunDescription {
     title,
     config: isJsonObject(config) ? config : {},
     ...(isJsonObject(optimizer) ? { optimizer } : {}),
-    ...(isJsonObject(callbacks) ? { callbacks } : {}),
+    ...(Array.isArray(callbacks) ? { callbacks: callbacks.flatMap(callbackOf) } : {}),
     ...(isJsonObject(model) ? { model } : {}),
     ...(isJsonObject(machine) ? { machine } : {}),
   };
+}
+
+function callbackOf(value: JsonValue): CallbackDescription[] {
+  if (!isJsonObject(value) || typeof value.name !== 'string' || !isJsonObject(value.settings)) return [];
+  return [{ name: value.name, settings: value.settings }];
 }
 
 /** What a log tells, beside a description. */

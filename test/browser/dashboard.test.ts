@@ -48,13 +48,13 @@ async function addRun(root: string, run: number, steps: number): Promise<string>
   return folder;
 }
 
-/** Whether a chart's canvas has pixels of a run's colour. */
-const draws = (chart: string, run: number): string => `(() => {
+/** Whether a chart's canvas has pixels of a run's colour, in the upper share of it. */
+const draws = (chart: string, run: number, upper = 1): string => `(() => {
   const canvas = document.querySelector('[data-chart="${chart}"] canvas');
   const row = document.querySelector('[data-run="sweep/run${run}"] .swatch');
   if (!canvas || !row) return false;
   const [r, g, b] = getComputedStyle(row).borderTopColor.match(/\\d+/g).map(Number);
-  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, Math.round(${upper} * canvas.height));
   for (let i = 0; i < data.length; i += 4)
     if (data[i + 3] > 200 && Math.abs(data[i] - r) + Math.abs(data[i + 1] - g) + Math.abs(data[i + 2] - b) < 12) return true;
   return false;
@@ -104,9 +104,17 @@ describe('dashboard in a browser', { skip: noBrowser }, () => {
 
   test('curves of all runs appear, in charts for everything that was measured', async () => {
     const page = await open();
-    for (const run of [0, 1, 2]) await until(page, draws('loss', run));
+    for (const run of [0, 1, 2]) await until(page, draws('metric/loss', run));
     const charts = await page.evaluate<string[]>(`${inCharts}.map(({ dataset }) => dataset.chart)`);
-    assert.deepEqual(charts, ['loss', 'accuracy', 'lr', 'update_ratio', 'grad_norm', 'throughput', 'memory']);
+    assert.deepEqual(charts, [
+      'metric/loss',
+      'metric/accuracy',
+      'lr',
+      'update_ratio',
+      'grad_norm',
+      'throughput',
+      'memory',
+    ]);
     assert.deepEqual(await page.locator('.run .name').allTextContents(), ['run 2', 'run 1', 'run 0']);
     assert.match((await page.locator('.run .note').first().textContent()) ?? '', /^completed · step 400 · 95\.00%$/);
     const cells = await page.locator('#table tbody tr').first().textContent();
@@ -126,11 +134,11 @@ describe('dashboard in a browser', { skip: noBrowser }, () => {
 
   test('hover shows the values of every run at that step', async () => {
     const page = await open();
-    await until(page, draws('loss', 0));
-    const { x, y, width, height } = await placeOf(page, 'loss');
+    await until(page, draws('metric/loss', 0));
+    const { x, y, width, height } = await placeOf(page, 'metric/loss');
     await page.mouse.move(x + width / 2, y + height / 2);
-    await page.locator('[data-chart="loss"] .tip').waitFor();
-    const tip = (await page.locator('[data-chart="loss"] .tip').textContent()) ?? '';
+    await page.locator(`[data-chart='metric/loss'] .tip`).waitFor();
+    const tip = (await page.locator(`[data-chart='metric/loss'] .tip`).textContent()) ?? '';
     assert.match(tip, /^step (19\d|20\d)/);
     for (const run of [0, 1, 2]) assert.match(tip, new RegExp(`run ${run}, training\\d\\.\\d+`));
     await page.mouse.move(1, 1);
@@ -139,18 +147,18 @@ describe('dashboard in a browser', { skip: noBrowser }, () => {
 
   test('a drag zooms all charts, a double click shows everything again', async () => {
     const page = await open();
-    await until(page, draws('loss', 0));
-    const { x, y, width, height } = await placeOf(page, 'loss');
+    await until(page, draws('metric/loss', 0));
+    const { x, y, width, height } = await placeOf(page, 'metric/loss');
     await page.mouse.move(x + width * 0.25, y + height / 2);
     await page.mouse.down();
     await page.mouse.move(x + width * 0.5, y + height / 2, { steps: 4 });
     await page.mouse.up();
     await until(page, '!document.getElementById("reset").disabled');
-    const left = await placeOf(page, 'accuracy');
+    const left = await placeOf(page, 'metric/accuracy');
     await page.mouse.move(left.x + 1, left.y + 20);
     await until(
       page,
-      '/^step (9\\d|10\\d)/.test(document.querySelector("[data-chart=accuracy] .tip")?.textContent ?? "")',
+      `/^step (9\\d|10\\d)/.test(document.querySelector("[data-chart='metric/accuracy'] .tip")?.textContent ?? "")`,
     );
     await page.mouse.dblclick(x + width / 2, y + height / 2);
     await until(page, 'document.getElementById("reset").disabled');
@@ -160,11 +168,11 @@ describe('dashboard in a browser', { skip: noBrowser }, () => {
     const page = await open();
     await page.locator('#filter').fill('lr=0.1');
     assert.deepEqual(await page.locator('.run .name').allTextContents(), ['run 1']);
-    await until(page, draws('loss', 1));
+    await until(page, draws('metric/loss', 1));
     await until(page, 'document.querySelectorAll("#table tbody tr").length === 1');
     await page.locator('#filter').fill('');
     await page.locator('.run').nth(0).click();
-    await until(page, `!${draws('loss', 2)}`);
+    await until(page, `!${draws('metric/loss', 2)}`);
     assert.equal(await page.locator('.run').nth(0).getAttribute('aria-selected'), 'false');
     await page.locator('.run').nth(2).dblclick();
     await until(page, 'document.querySelectorAll("[aria-selected=true]").length === 1');
@@ -180,12 +188,12 @@ describe('dashboard in a browser', { skip: noBrowser }, () => {
     await page.locator('#theme').click();
     assert.equal(await page.locator('#theme').textContent(), 'Theme: dark');
     assert.notEqual(await background(), light);
-    await until(page, draws('loss', 0));
+    await until(page, draws('metric/loss', 0));
   });
 
   test('by keyboard alone', async () => {
     const page = await open();
-    await until(page, draws('loss', 0));
+    await until(page, draws('metric/loss', 0));
     const active = () => page.evaluate<string>('document.activeElement.id || document.activeElement.className');
     await page.keyboard.press('?');
     await until(page, 'document.getElementById("help").open');
@@ -208,11 +216,11 @@ describe('dashboard in a browser', { skip: noBrowser }, () => {
     await page.keyboard.press('a');
     await until(page, 'document.querySelectorAll("[aria-selected=true]").length === 3');
     await page.keyboard.press('c');
-    await until(page, 'document.activeElement.matches("[data-chart=loss] .plot")');
+    await until(page, `document.activeElement.matches("[data-chart='metric/loss'] .plot")`);
     await page.keyboard.press('ArrowRight');
     // Also where the curves of the two other runs come after it.
-    await until(page, draws('loss', 0));
-    await until(page, 'document.querySelector("[data-chart=loss] .tip") !== null');
+    await until(page, draws('metric/loss', 0));
+    await until(page, `document.querySelector("[data-chart='metric/loss'] .tip") !== null`);
     await page.keyboard.press('+');
     await until(page, '!document.getElementById("reset").disabled');
     await page.keyboard.press('0');
@@ -222,15 +230,18 @@ describe('dashboard in a browser', { skip: noBrowser }, () => {
     await page.keyboard.press(']');
     assert.equal(await page.locator('#smooth-steps').textContent(), '40 steps');
     await page.keyboard.press('n');
-    await until(page, 'document.querySelector("[data-chart=loss] .waiting").textContent === "no run is selected"');
+    await until(
+      page,
+      `document.querySelector("[data-chart='metric/loss'] .waiting").textContent === "no run is selected"`,
+    );
   });
 
   test('a run appears while the page is open, and its curves grow', async () => {
     const page = await open();
-    await until(page, draws('loss', 2));
+    await until(page, draws('metric/loss', 2));
     const folder = await addRun(root, 3, 100);
     await until(page, 'document.querySelectorAll(".run").length === 4');
-    await until(page, draws('loss', 3));
+    await until(page, draws('metric/loss', 3));
     for (let at = 101; at <= 104; at += 1) {
       await appendFile(join(folder, 'metrics.jsonl'), lines([step(at, { metrics: { loss: 0.01 } })]));
       await until(page, `document.querySelector('.run .note').textContent.includes('step ${at}')`);
@@ -238,6 +249,40 @@ describe('dashboard in a browser', { skip: noBrowser }, () => {
     assert.match((await page.locator('.run .note').first().textContent()) ?? '', /^running/);
     await rm(folder, { recursive: true });
     await until(page, 'document.querySelectorAll(".run").length === 3');
+  });
+
+  test('bounds of ratios are those of the runs shown; activations by layer; what a run failed with', async (context) => {
+    const folder = await mkdtemp(join(tmpdir(), 'anneal-dashboard-'));
+    context.after(() => rm(folder, { recursive: true }));
+    const statistics = { mean: 0.1, standardDeviation: 1, zeros: 0.5, dead: 0.25 };
+    for (const [run, upper] of [0.01, 0.1].entries()) {
+      const dir = join(folder, `sweep/run${run}`);
+      await mkdir(dir, { recursive: true });
+      const callbacks = [{ name: 'updateRatio', settings: { upper, lower: 1e-6 } }];
+      await writeFile(join(dir, 'config.json'), JSON.stringify({ title: `run ${run}`, callbacks }));
+      const steps = [1, 50, 100].map((at) =>
+        step(at, { updateRatios: { 'a.weight': 1e-4 }, activations: { relu1: statistics, dense2: statistics } }),
+      );
+      const end = run === 0 ? stop(100) : { ...stop(100, 'error'), error: 'E_IO: the disk is full' };
+      await writeFile(join(dir, 'metrics.jsonl'), lines([start, ...steps, end]));
+    }
+    await using server = await Dashboard.start(folder);
+    const page = await open(server.url);
+    const charts = await page.evaluate<string[]>(`${inCharts}.map(({ dataset }) => dataset.chart)`);
+    const activations = ['activation_mean', 'activation_sd', 'zeros', 'dead_units'];
+    assert.deepEqual(charts, ['metric/loss', 'lr', 'update_ratio', ...activations]);
+    // The curves lie below the middle: above it there are the bounds, in the colours of their runs.
+    for (const run of [0, 1]) await until(page, draws('update_ratio', run, 0.4));
+    await page.locator('[data-run="sweep/run0"]').dblclick();
+    await until(page, `${draws('update_ratio', 0)} && !${draws('update_ratio', 1)}`);
+    await until(page, `!${draws('update_ratio', 0, 0.4)}`);
+    await page.evaluate('document.querySelector("[data-chart=dead_units]").scrollIntoView()');
+    await page.locator('[data-chart="dead_units"] .chip').first().waitFor();
+    assert.deepEqual(await page.locator('[data-chart="dead_units"] .chip').allTextContents(), ['relu1', 'dense2']);
+    assert.equal(await page.locator('[data-run="sweep/run1"] .error').textContent(), 'E_IO: the disk is full');
+    assert.equal(await page.locator('[data-run="sweep/run1"] .failed').count(), 1);
+    await page.locator('#filter').fill('disk');
+    assert.deepEqual(await page.locator('.run .name').allTextContents(), ['run 1']);
   });
 
   test('50 runs of 10,000 steps: the page goes on drawing frames', { timeout: 120_000 }, async (context) => {
@@ -250,8 +295,8 @@ describe('dashboard in a browser', { skip: noBrowser }, () => {
       'void (function count() { window.frames_ = (window.frames_ ?? 0) + 1; requestAnimationFrame(count); })()',
     );
     await page.keyboard.press('a');
-    for (const run of [0, 25, 49]) await until(page, draws('loss', run));
-    const { x, y, width, height } = await placeOf(page, 'loss');
+    for (const run of [0, 25, 49]) await until(page, draws('metric/loss', run));
+    const { x, y, width, height } = await placeOf(page, 'metric/loss');
     const before = await page.evaluate<{ frames: number; now: number }>(
       '({ frames: window.frames_, now: performance.now() })',
     );

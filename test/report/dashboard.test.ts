@@ -5,6 +5,7 @@ import { createServer, request } from 'node:http';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { summaryOf } from '../../src/report/dashboard/answers.js';
 import { RunsFolder } from '../../src/report/dashboard/folder.js';
 import { Dashboard } from '../../src/report/dashboard/server.js';
 import type { MetricsEvent } from '../../src/report/log_event.js';
@@ -111,6 +112,44 @@ test('runs: a log that grows, is torn, cut and broken', async (context) => {
   assert.deepEqual(await changes(), ['b']);
   await rm(join(root, 'a'), { recursive: true });
   assert.deepEqual((await folder.refresh()).removed, ['a']);
+});
+
+test('runs: a config.json that is broken is named, the curves are there, and all is well once it is whole', async (context) => {
+  const root = await temporaryFolder(context);
+  await addRun(root, 'a', [start, step(1), stop(1)]);
+  const config = join(root, 'a', 'config.json');
+  await writeFile(config, '{ "title": "first", ');
+  const folder = await RunsFolder.open(root);
+  const run = folder.runs.get('a');
+  assert.match(run?.error ?? '', /^a\/config\.json: expected the settings of a run/);
+  assert.deepEqual([run?.series.byName.get('loss')?.step, run?.description.title], [[1], 'a']);
+  await writeFile(config, '{ "title": "first" }');
+  assert.deepEqual((await folder.refresh()).changed, [run]);
+  assert.deepEqual([run?.error, run?.description.title], [null, 'first']);
+});
+
+test('runs: what one failed with, the bounds it was watched by, the best of values some of which are NaN', async (context) => {
+  const root = await temporaryFolder(context);
+  const validated = (index: number, value: number) =>
+    epoch(index, { metrics: { val_loss: value, val_accuracy: 1 - value } });
+  // The log writes NaN as stringifyJson does.
+  const events = [start, step(3), validated(1, 2), validated(2, 0.25), validated(3, 0.5)];
+  const log = await addRun(root, 'a', [...events, { ...stop(6, 'error'), error: 'E_IO: the disk is full' }]);
+  await writeFile(
+    log,
+    (await readFile(log, 'utf8')).replace(
+      '"val_loss":2,"val_accuracy":-1',
+      '"val_loss":{"$number":"NaN"},"val_accuracy":{"$number":"NaN"}',
+    ),
+  );
+  const callbacks = [{ name: 'updateRatio', settings: { upper: 0.1, lower: 0 } }];
+  await writeFile(join(root, 'a', 'config.json'), JSON.stringify({ title: 'a', callbacks }));
+  const run = (await RunsFolder.open(root)).runs.get('a');
+  assert.ok(run);
+  const { state, reason, error, from, steps, guides, metrics } = summaryOf(run, Date.now());
+  assert.deepEqual([state, reason, error, from, steps], ['failed', 'error', 'E_IO: the disk is full', 3, 6]);
+  assert.deepEqual(guides, { update_ratio: [0.1] });
+  assert.deepEqual([metrics.best_val_loss, metrics.best_val_accuracy], [0.25, 0.75]);
 });
 
 test('server: the page and its parts, with headers that let nothing in from elsewhere', async (context) => {
@@ -227,7 +266,7 @@ test('server: events tell all runs at once, and then what is new', async (contex
   assert.deepEqual([run.metrics.loss, run.metrics.best_val_accuracy], [0.5, 0.5]);
   assert.deepEqual(
     first.charts.map(({ id }: { id: string }) => id),
-    ['loss', 'accuracy', 'lr', 'throughput'],
+    ['metric/loss', 'metric/accuracy', 'lr', 'throughput'],
   );
   await addRun(root, 'b', [start, step(1), stop(1, 'aborted')]);
   const second = await next();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { gridSteps, indexRange, onGrid, smoothed, thinned } from '../../src/report/downsample.js';
+import { gridSteps, onGrid, smoothed, thinned } from '../../src/report/downsample.js';
+import { indexRange } from '../../src/report/series.js';
 
 const series = (value: readonly number[], first = 0) => ({ step: value.map((_, i) => first + i), value: [...value] });
 

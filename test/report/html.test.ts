@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Script } from 'node:vm';
 import { chartsOf } from '../../src/report/charts.js';
+import { guidesOf } from '../../src/report/guides.js';
 import { renderHtmlReport, writeHtmlReport } from '../../src/report/html.js';
 import { embedJson, escapeHtml } from '../../src/report/page.js';
-import { ratioBounds } from '../../src/report/ratio_bounds.js';
-import type { RunReport } from '../../src/report/run.js';
+import type { CallbackDescription, RunReport } from '../../src/report/run.js';
+import { SeriesTable, seriesOf } from '../../src/report/series.js';
 import { temporaryFolder } from '../io/host.js';
 import { epoch, step, stop } from './log.js';
 
@@ -51,7 +52,7 @@ function scriptsOf(html: string): string[] {
 test('html report: the data arrives whole, and nothing in it can end its script', async () => {
   const [json, ...scripts] = scriptsOf(await renderHtmlReport(report));
   assert.equal(scripts.length, 4); // uPlot, the theme, what charts share, the charts
-  const { charts, series } = JSON.parse(json ?? '');
+  const { charts, guides, series } = JSON.parse(json ?? '');
   assert.deepEqual(series, {
     loss: { x: [1, 2], y: [null, 0.1234568] },
     lr: { x: [1, 2], y: [0.1, 0.1] },
@@ -68,7 +69,8 @@ test('html report: the data arrives whole, and nothing in it can end its script'
     mae: { x: [2], y: [2.5] },
     epoch_samples_per_second: { x: [2, 4], y: [900, 1234.5] },
   });
-  assert.deepEqual(charts, chartsOf(Object.keys(series), [1e-3, 1e-6]));
+  assert.deepEqual(charts, chartsOf(Object.keys(series)));
+  assert.deepEqual(guides, { update_ratio: [1e-3, 1e-6] });
   for (const script of scripts) assert(new Script(script)); // throws when it does not parse
 });
 
@@ -112,26 +114,66 @@ test('html report: escaping', () => {
   assert.equal(embedJson('</script><!--'), '"\\u003c/script>\\u003c!--"');
 });
 
-test('the bounds of update-to-weight ratios are those that runs were watched by', async () => {
-  const watched = (upper: number, lower: number) => ({ callbacks: { updateRatio: { upper, lower } } });
-  assert.deepEqual(ratioBounds([]), []);
-  assert.deepEqual(ratioBounds([{}]), [1e-3, 1e-6]);
-  assert.deepEqual(ratioBounds([watched(1e-2, 1e-5)]), [1e-2, 1e-5]);
-  assert.deepEqual(ratioBounds([watched(Number.POSITIVE_INFINITY, 0)]), []);
-  assert.deepEqual(ratioBounds([watched(1e-2, 1e-6), {}]), [1e-2, 1e-3, 1e-6]);
-  assert.deepEqual(ratioBounds([{ callbacks: { updateRatio: { upper: 'high' }, other: {} } }]), [1e-6]);
+test('the bounds of update-to-weight ratios are those that a run was watched by', async () => {
+  const watched = (upper: number | string, lower: number) => ({ name: 'updateRatio', settings: { upper, lower } });
+  const bounds = (...callbacks: CallbackDescription[]) => guidesOf({ callbacks }).update_ratio;
+  assert.deepEqual(guidesOf({}), { update_ratio: [1e-3, 1e-6] });
+  assert.deepEqual(bounds({ name: 'other', settings: { upper: 1 } }), [1e-3, 1e-6]);
+  assert.deepEqual(bounds(watched(1e-2, 1e-5)), [1e-2, 1e-5]);
+  assert.deepEqual(bounds(watched(Number.POSITIVE_INFINITY, 0)), []);
+  assert.deepEqual(bounds(watched(1e-2, 1e-6), watched(0.1, 1e-6)), [0.1, 1e-2, 1e-6], 'by two callbacks');
+  assert.deepEqual(bounds(watched('high', 1e-6)), [1e-6]);
 
-  const [json] = scriptsOf(await renderHtmlReport({ ...report, ...watched(2e-2, 1e-5) }));
-  const { charts } = JSON.parse(json ?? '');
-  const { guides } = charts.find(({ id }: { id: string }) => id === 'update_ratio');
-  assert.deepEqual(guides, [
-    { value: 2e-2, label: '2e-2' },
-    { value: 1e-5, label: '1e-5' },
-  ]);
+  const html = await renderHtmlReport({ ...report, callbacks: [watched(2e-2, 1e-5)] });
+  assert.deepEqual(JSON.parse(scriptsOf(html)[0] ?? '').guides, { update_ratio: [2e-2, 1e-5] });
+  assert.match(html, /<dt>updateRatio\.upper<\/dt><dd>0\.02<\/dd>/);
 });
 
-test('html report: what a run failed with stands among its warnings', async () => {
+test('the charts of a run: metrics that are called as another chart, activations by layer', () => {
+  const statistics = { mean: 0.5, standardDeviation: 2, zeros: 0.25, dead: 0.125 };
+  const { byName } = seriesOf({
+    ...report,
+    steps: [step(1, { activations: { relu1: statistics, dense2: statistics } })],
+    metrics: [{ step: 1, metrics: { memory: 1, dead_units: 2 } }],
+  });
+  assert.deepEqual(
+    ['activation_mean', 'activation_sd', 'zeros', 'dead_units'].map((name) => byName.get(`${name}/relu1`)?.value),
+    [[0.5], [2], [0.25], [0.125]],
+  );
+  const charts = chartsOf(byName.keys());
+  assert.equal(new Set(charts.map(({ id }) => id)).size, charts.length);
+  const labels = (id: string) => charts.find((chart) => chart.id === id)?.lines.map(({ label }) => label);
+  for (const id of ['activation_mean', 'activation_sd', 'zeros', 'dead_units'])
+    assert.deepEqual(labels(id), ['relu1', 'dense2']);
+  assert.deepEqual(labels('metric/memory'), ['training']);
+});
+
+test('curves: steps ascend, whatever the log has them in, and the last value of a step counts', () => {
+  const table = new SeriesTable();
+  for (const [at, loss] of [
+    [1, 10],
+    [4, 40],
+    [2, 20],
+    [4, 41],
+    [3, 30],
+    [5, 50],
+  ] as const)
+    table.add({ type: 'metrics', step: at, metrics: { loss } });
+  assert.deepEqual(table.byName.get('loss'), { step: [1, 2, 3, 4, 5], value: [10, 20, 30, 41, 50] });
+});
+
+test('html report: noisy curves that are long are smoothed over a hundredth of the run', async () => {
+  const steps = Array.from({ length: 1001 }, (_, i) => step(i + 1, { metrics: { loss: i % 2 }, lr: i % 2 }));
+  const { series } = JSON.parse(scriptsOf(await renderHtmlReport({ ...report, steps }))[0] ?? '');
+  assert.deepEqual(Object.keys(series.lr), ['x', 'y']);
+  const { x, y } = series.loss.smooth;
+  assert.deepEqual([x.length, x.at(-1)], [1001, 1001]);
+  // A moving average over 10 steps of 0, 1, 0, 1, ... swings by 1 / 19 around 1/2.
+  assert.ok(Math.abs(y.at(-1) - 9 / 19) < 1e-6 && Math.abs(y.at(-2) - 10 / 19) < 1e-6, y.slice(-2).join());
+});
+
+test('html report: what a run failed with', async () => {
   const failed = { ...stop(4, 'error'), error: 'E_IO: <disk> full' };
   const html = await renderHtmlReport({ ...report, stop: failed });
-  assert.match(html, /Warnings and error<\/h2>[\s\S]*<dt>step 4<\/dt><dd>E_IO: &lt;disk&gt; full<\/dd>/);
+  assert.match(html, /<h2>The run failed<\/h2><p>E_IO: &lt;disk&gt; full<\/p>/);
 });

@@ -139,6 +139,23 @@ test('record: less of it, where less is asked for', async (context) => {
   assert.ok(report.steps.every(({ updateRatios }) => updateRatios === undefined));
 });
 
+test('record: statistics of activations, where they are asked for', async (context) => {
+  const dir = await temporaryFolder(context);
+  using model = netOf();
+  const options = { dir, every: 5, monitorEvery: 0, activationsEvery: 4, tensorboard: false };
+  await using run = train.fit(model, { data, epochs: 2, optimizer, callbacks: [record(options)] });
+  await run.result;
+  const { steps } = await readRun(dir);
+  const measured = steps.filter(({ activations }) => activations !== undefined);
+  assert.deepEqual(
+    measured.map(({ step }) => step),
+    [4, 8, 12],
+  );
+  const { dense1 } = measured[0]?.activations ?? {};
+  assert.ok(dense1 !== undefined && dense1.standardDeviation > 0 && dense1.dead >= 0 && dense1.dead <= dense1.zeros);
+  assert.match(await readFile(join(dir, 'report.html'), 'utf8'), /"title":"Dead units"/);
+});
+
 test('record: a run that is aborted and taken up again is one run; one that begins replaces it', async (context) => {
   const dir = await temporaryFolder(context);
   const directory = join(dir, 'checkpoints');
@@ -176,11 +193,18 @@ test('record: a run that is aborted and taken up again is one run; one that begi
 test('record: the settings that callbacks tell', async (context) => {
   const dir = await temporaryFolder(context);
   using model = netOf();
-  const callbacks = [record({ dir }), train.updateRatio({ upper: 0.1, lower: 0 })];
+  const callbacks = [
+    record({ dir }),
+    train.updateRatio({ upper: 0.1, lower: 0 }),
+    train.updateRatio({ upper: 1, lower: 0 }),
+  ];
   await using run = train.fit(model, { data, epochs: 1, optimizer, callbacks });
   await run.result;
   const settings = { every: 50, upper: 0.1, lower: 0, action: 'warn', patience: 3 };
-  assert.deepEqual((await readRun(dir)).callbacks, { updateRatio: settings });
+  assert.deepEqual((await readRun(dir)).callbacks, [
+    { name: 'updateRatio', settings },
+    { name: 'updateRatio', settings: { ...settings, upper: 1 } },
+  ]);
 });
 
 test('record: a run that fails has its log and its report, too', async (context) => {

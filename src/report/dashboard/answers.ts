@@ -1,19 +1,22 @@
 /** What the page asks the server for, as plain data. */
 import { AnnealError } from '../../errors.js';
 import { type Chart, chartsOf } from '../charts.js';
-import { type Grid, indexRange, onGrid, smoothed } from '../downsample.js';
-import { endOf } from '../log_event.js';
+import { type Grid, onGrid, smoothed } from '../downsample.js';
+import { type Guides, guidesOf } from '../guides.js';
 import { flatten } from '../page.js';
-import { ratioBounds } from '../ratio_bounds.js';
-import type { Series } from '../series.js';
+import { indexRange, type Series } from '../series.js';
 import type { LiveRun } from './live_run.js';
 
 export interface RunSummary {
   readonly id: string;
   readonly title: string;
-  readonly state: 'running' | 'silent' | 'ended' | 'broken';
-  /** Why it ended, or what is wrong with its files. */
+  readonly state: 'running' | 'silent' | 'ended' | 'failed' | 'broken';
+  /** Why it ended: completed, aborted and so on. */
   readonly reason: string;
+  /** What it failed with, or what is wrong with its files. */
+  readonly error: string;
+  /** Its first step that has a value, and its last step. */
+  readonly from: number;
   readonly steps: number;
   readonly epochs: number;
   readonly warnings: number;
@@ -22,13 +25,16 @@ export interface RunSummary {
   readonly metrics: Readonly<Record<string, number | null>>;
   /** Flat: 'ema.decay': '0.99'. */
   readonly config: Readonly<Record<string, string>>;
+  readonly guides: Guides;
 }
 
 /** A run that tells nothing for so long, and did not end, may have been killed. Milliseconds. */
 const silence = 120_000;
 
 export function stateOf(run: LiveRun, now: number): RunSummary['state'] {
-  return run.error ? 'broken' : run.stop ? 'ended' : now - run.changed > silence ? 'silent' : 'running';
+  if (run.error !== null) return 'broken';
+  if (run.stop !== null) return run.stop.error === undefined ? 'ended' : 'failed';
+  return now - run.changed > silence ? 'silent' : 'running';
 }
 
 export function summaryOf(run: LiveRun, now: number): RunSummary {
@@ -36,28 +42,32 @@ export function summaryOf(run: LiveRun, now: number): RunSummary {
   for (const [name, { value }] of run.series.byName) {
     if (name.includes('/')) continue;
     metrics[name] = finite(value.at(-1));
-    if (/^(ema_)?val_accuracy$/.test(name)) metrics[`best_${name}`] = finite(value.reduce((a, b) => (b > a ? b : a)));
-    if (/^(ema_)?val_loss$/.test(name)) metrics[`best_${name}`] = finite(value.reduce((a, b) => (b < a ? b : a)));
+    if (/^(ema_)?val_accuracy$/.test(name))
+      metrics[`best_${name}`] = finite(Math.max(...value.filter(Number.isFinite)));
+    if (/^(ema_)?val_loss$/.test(name)) metrics[`best_${name}`] = finite(Math.min(...value.filter(Number.isFinite)));
   }
   return {
     id: run.id,
     title: run.description.title,
     state: stateOf(run, now),
-    reason: run.error ?? (run.stop ? endOf(run.stop) : ''),
+    reason: run.stop?.reason ?? '',
+    error: run.error ?? run.stop?.error ?? '',
+    from: run.from,
     steps: run.steps,
     epochs: run.epochs,
     warnings: run.warnings,
     started: run.started,
     metrics,
     config: Object.fromEntries(flatten(run.description.config)),
+    guides: guidesOf(run.description),
   };
 }
 
 /** The charts that any of the runs has a curve for. */
-export function chartsOfRuns(runs: readonly LiveRun[]): Chart[] {
+export function chartsOfRuns(runs: Iterable<LiveRun>): Chart[] {
   const names = new Set<string>();
   for (const { series } of runs) for (const name of series.byName.keys()) names.add(name);
-  return chartsOf(names, ratioBounds([...runs].map(({ description }) => description)));
+  return chartsOf(names);
 }
 
 export interface CurvesQuery {

@@ -17,8 +17,8 @@ const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 export class LiveRun {
   description: RunDescription;
   series = new SeriesTable();
-  /** What goes wrong with its files; reading goes on once they change. */
-  error: string | null = null;
+  /** Its first step that has a value; 0 while there is none. */
+  from = 0;
   steps = 0;
   epochs = 0;
   warnings = 0;
@@ -31,6 +31,8 @@ export class LiveRun {
   private position = 0;
   private lines = 0;
   private tail: Buffer = Buffer.alloc(0);
+  /** What is wrong with each of its files, until it changes. */
+  private readonly errors = new Map<string, string>();
   private seen = '';
   private configSeen = '';
 
@@ -45,15 +47,24 @@ export class LiveRun {
   /** Takes in what its files have got since the last time. Says whether there was anything. */
   async refresh(): Promise<boolean> {
     const before = this.version;
+    await this.attempt(configFile, () => this.readConfig());
+    await this.attempt(metricsFile, () => this.readLog());
+    return this.version !== before;
+  }
+
+  /** What goes wrong with its files; reading goes on once they change. */
+  get error(): string | null {
+    return this.errors.size > 0 ? [...this.errors.values()].join('; ') : null;
+  }
+
+  private async attempt(file: string, read: () => Promise<void>): Promise<void> {
     try {
-      await this.readConfig();
-      await this.readLog();
+      await read();
     } catch (error) {
       const reason = error instanceof AnnealError ? error.message : reasonOf(error);
-      if (reason !== this.error) this.version += 1;
-      this.error = reason;
+      if (reason !== this.errors.get(file)) this.version += 1;
+      this.errors.set(file, reason);
     }
-    return this.version !== before;
   }
 
   private async readConfig(): Promise<void> {
@@ -62,14 +73,16 @@ export class LiveRun {
     try {
       file = await open(path, flags);
     } catch (error) {
-      if (isMissing(error)) return;
-      throw error;
+      if (!isMissing(error)) throw error;
+      this.errors.delete(configFile);
+      return;
     }
     try {
       const { size, mtimeMs } = await file.stat();
       const seen = `${size} ${mtimeMs}`;
       if (seen === this.configSeen) return;
       this.configSeen = seen;
+      this.errors.delete(configFile);
       this.description = parseDescription(await readFile(file, 'utf8'), `${this.id}/${configFile}`);
       this.version += 1;
     } finally {
@@ -87,7 +100,7 @@ export class LiveRun {
     const file = await open(path, flags);
     try {
       if (!(await this.goesOn(file, size))) this.forget();
-      this.error = null;
+      this.errors.delete(metricsFile);
       this.version += 1;
       while (await this.readChunk(file));
     } finally {
@@ -108,7 +121,7 @@ export class LiveRun {
 
   private forget(): void {
     this.series = new SeriesTable();
-    this.steps = this.epochs = this.warnings = this.started = this.position = this.lines = 0;
+    this.from = this.steps = this.epochs = this.warnings = this.started = this.position = this.lines = 0;
     this.tail = Buffer.alloc(0);
     this.stop = null;
   }
@@ -120,6 +133,7 @@ export class LiveRun {
     const lines = wholeLines(bytes, `${this.id}/${metricsFile}`, this.lines + 1);
     for (const { event } of lines) {
       this.series.add(event);
+      if (event.type === 'step' || event.type === 'epoch') this.from ||= event.step;
       this.steps = Math.max(this.steps, event.step);
       if (event.type === 'epoch') this.epochs = event.epoch;
       if (event.type === 'warning') this.warnings += 1;

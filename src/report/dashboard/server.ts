@@ -114,7 +114,7 @@ export class Dashboard implements AsyncDisposable {
       response.writeHead(status, { ...headers, 'Content-Type': 'text/plain' }).end(`${reason}\n`);
     };
     // A page of another site can point a name of its own at this machine; its requests then carry that name.
-    const names = [host, 'localhost', '[::1]'].map((name) => `${name}:${this.port}`);
+    const names = [host, 'localhost'].map((name) => `${name}:${this.port}`);
     if (!names.includes(request.headers.host ?? '')) return refuse(403, `expected Host ${names[0]}`);
     if (request.method !== 'GET') return refuse(405, 'expected GET: nothing can be changed from here');
     const url = URL.canParse(request.url ?? '', this.url) ? new URL(request.url ?? '', this.url) : null;
@@ -146,7 +146,7 @@ export class Dashboard implements AsyncDisposable {
         all: true,
         runs: [...runs.values()].map((run) => summaryOf(run, now)),
         removed: [],
-        charts: chartsOfRuns([...runs.values()]),
+        charts: chartsOfRuns(runs.values()),
       }),
     );
     this.listeners.add(response);
