@@ -2,7 +2,6 @@
 import { noGrad } from '../autograd/tape.js';
 import { wholeNumber } from '../checks.js';
 import type { HostBatch, Loader } from '../data/batch.js';
-import { batchesOf } from '../data/batches_of.js';
 import { AnnealError } from '../errors.js';
 import { evaluation, Module, type Weights } from '../nn/module.js';
 import { add, cast, exp, log } from '../ops/elementwise/elementwise.js';
@@ -11,6 +10,7 @@ import { stack } from '../ops/strided_copy/strided_copy.js';
 import { scope } from '../tensor/scope.js';
 import { formatShape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { readBatches } from '../train/read_batches.js';
 import { normalized, upload } from '../train/to_device.js';
 import { type EnsembleReport, Tally } from './tally.js';
 
@@ -31,9 +31,6 @@ export interface EnsembleEvaluateOptions {
   /** Of the calibration error. Default 15. */
   readonly bins?: number;
 }
-
-/** Batches whose results may be on their way while the next is enqueued. */
-const IN_FLIGHT = 4;
 
 export class Ensemble {
   readonly #members: readonly { readonly model: Module; readonly weights: Weights | null }[];
@@ -88,24 +85,12 @@ export class Ensemble {
 
   async #pass(model: Module, data: Loader, tally: Tally): Promise<void> {
     tally.begin();
-    const queue: { readonly labels: ArrayLike<number>; readonly values: Promise<Float32Array> }[] = [];
-    const finish = async (): Promise<void> => {
-      const next = queue.shift();
-      if (next) tally.add(next.labels, await next.values);
-    };
-    for await (const batch of batchesOf(data, 0)) {
-      const result = noGrad(() =>
-        scope(() => this.#logProbabilities(model, normalized(upload(batch), data.normalize).x)),
-      );
-      const { backend } = result.storage;
-      const values = result.data();
-      result.dispose();
-      values.catch(() => undefined);
-      queue.push({ labels: labelsOf(batch), values });
-      const most = backend.crowded() ? 1 : IN_FLIGHT;
-      while (queue.length >= most) await finish();
-    }
-    while (queue.length > 0) await finish();
+    await readBatches(
+      data,
+      (batch) => this.#logProbabilities(model, normalized(upload(batch), data.normalize).x),
+      labelsOf,
+      (values, labels) => tally.add(labels, values),
+    );
     tally.end();
   }
 

@@ -18,7 +18,8 @@ import {
 } from './events.js';
 import { checkOptions, type FitOptions, type FitResult } from './fit_options.js';
 import { latestCheckpoint } from './latest_checkpoint.js';
-import { Meter, type Objective, readAndDispose, resolveLoss } from './objective.js';
+import { Meter, type Objective, resolveLoss } from './objective.js';
+import { readAndDispose } from './read_batches.js';
 import { keyed, type RestoredRun, readSnapshot, type Snapshot, SnapshotMemory, takeSnapshot } from './snapshot.js';
 import { TrainingStep } from './training_step.js';
 import { type Refresh, validate } from './validation.js';

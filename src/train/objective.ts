@@ -1,7 +1,6 @@
 // What a run minimises and what it reports: the loss and metrics of a batch, as one small tensor.
 import { noGrad } from '../autograd/tape.js';
 import type { Loader } from '../data/batch.js';
-import { batchesOf } from '../data/batches_of.js';
 import { AnnealError } from '../errors.js';
 import { fieldsOf } from '../io/fields.js';
 import type { JsonValue } from '../io/json.js';
@@ -11,10 +10,10 @@ import { bceWithLogits, huber, type LossOptions, l1, mse } from '../ops/losses/l
 import { mean, sum } from '../ops/reduce/reduce.js';
 import { softmaxCrossEntropy } from '../ops/softmax_cross_entropy/softmax_cross_entropy.js';
 import { stack } from '../ops/strided_copy/strided_copy.js';
-import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Metrics } from './events.js';
 import { type Metric, type MetricName, resolveMetrics } from './metrics.js';
+import { readBatches } from './read_batches.js';
 import { type DeviceBatch, normalized, upload } from './to_device.js';
 
 /**
@@ -149,39 +148,18 @@ export class Meter {
   }
 }
 
-/** The values of a tensor whose memory is given back as soon as the copy is enqueued. */
-export function readAndDispose(tensor: Tensor<'f32'>): Promise<Float32Array> {
-  const values = tensor.data();
-  tensor.dispose();
-  return values;
-}
-
-/** Batches whose results may be on their way while the next is enqueued. */
-const IN_FLIGHT = 4;
-
 /** Mean loss and metrics of a model over data, in evaluation mode. */
 export async function evaluateObjective(model: Module, data: Loader, objective: Objective): Promise<Metrics> {
   const meter = new Meter(objective.names);
-  const queue: { result: Promise<Float32Array>; size: number }[] = [];
-  const finish = async (): Promise<void> => {
-    const next = queue.shift();
-    if (next) meter.add(await next.result, next.size);
-  };
-  for await (const batch of batchesOf(data, 0)) {
-    const results = noGrad(() =>
-      scope(() => {
-        const { x, ...target } = normalized(upload(batch), data.normalize);
-        return measure(objective, model.forward(x, evaluation), target).results;
-      }),
-    );
-    const { backend } = results.storage;
-    const result = readAndDispose(results);
-    result.catch(() => undefined);
-    queue.push({ result, size: batch.size });
-    const most = backend.crowded() ? 1 : IN_FLIGHT;
-    while (queue.length >= most) await finish();
-  }
-  while (queue.length > 0) await finish();
+  await readBatches(
+    data,
+    (batch) => {
+      const { x, ...target } = normalized(upload(batch), data.normalize);
+      return measure(objective, model.forward(x, evaluation), target).results;
+    },
+    ({ size }) => size,
+    (values, size) => meter.add(values, size),
+  );
   if (meter.samples === 0) throw new AnnealError('E_ARGUMENT', 'evaluate: expected at least one batch, received none');
   return meter.means();
 }
