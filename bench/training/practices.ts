@@ -91,13 +91,6 @@ export const practices: readonly Practice[] = [
       decay: Math.floor(steps / 5),
     }),
   ),
-  scheduled(
-    'plateau',
-    'a tenth whenever validation stops improving',
-    () => PEAK,
-    {},
-    () => [train.reduceOnPlateau({ monitor: 'val_loss', patience: 1, factor: 0.1 })],
-  ),
   scheduled('high-rate', `cosine from ${8 * PEAK}: too high`, (steps) => schedule.cosine({ from: 8 * PEAK, steps })),
   scheduled(
     'high-rate-clipped',
