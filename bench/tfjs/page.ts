@@ -1,7 +1,9 @@
 // The comparison as a table for the terminal and as one HTML page that needs no network.
+
 import { fileURLToPath } from 'node:url';
+import { escapeXml } from '../../src/chart/svg.js';
 import { integer, significant } from '../../src/report/format.js';
-import { asset, escapeHtml, facts, renderPage, uplotFile } from '../../src/report/page.js';
+import { asset, facts, renderPage, uplotFile } from '../../src/report/page.js';
 import type { Job } from './job.js';
 import { type Agreement, median, type Side } from './side.js';
 
@@ -74,14 +76,14 @@ export const agreementText = ({ largest, step, early, agree }: Agreement): strin
 
 function table(head: readonly string[], body: readonly (readonly string[])[]): string {
   const cells = (tag: string, values: readonly string[]): string =>
-    `<tr>${values.map((value, i) => `<${tag}${i === 0 ? ' style="text-align:left"' : ''}>${escapeHtml(value)}</${tag}>`).join('')}</tr>`;
+    `<tr>${values.map((value, i) => `<${tag}${i === 0 ? ' style="text-align:left"' : ''}>${escapeXml(value)}</${tag}>`).join('')}</tr>`;
   return `<div class="scroll"><table><thead>${cells('th', head)}</thead><tbody>
 ${body.map((values) => cells('td', values)).join('\n')}
 </tbody></table></div>`;
 }
 
 const card = (title: string, note: string, content: string): string =>
-  `<section class="card"><div class="head"><h2>${escapeHtml(title)}</h2><span class="note">${escapeHtml(note)}</span></div>
+  `<section class="card"><div class="head"><h2>${escapeXml(title)}</h2><span class="note">${escapeXml(note)}</span></div>
 ${content}</section>`;
 
 export function renderStory({ comparisons, notes, support, machine }: Story): Promise<string> {
@@ -124,7 +126,7 @@ ${card('Milliseconds a step', 'logarithmic', `<div id="ms${i}"></div>`)}
     title: 'anneal and TensorFlow.js side by side',
     body: [
       ...parts,
-      ...notes.map((note) => card('Not compared', '', `<p>${escapeHtml(note)}</p>`)),
+      ...notes.map((note) => card('Not compared', '', `<p>${escapeXml(note)}</p>`)),
       card('What training needs of tfjs', 'kernels by backend', table(['', ...backends], supported)),
       facts('Machine', machine),
     ].join('\n'),

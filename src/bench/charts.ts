@@ -1,6 +1,7 @@
 // The charts of the benchmark's page, as SVG in the colours of the page's style, so that they need no script.
+
+import { escapeXml } from '../chart/svg.js';
 import { significant } from '../report/format.js';
-import { escapeHtml } from '../report/page.js';
 import type { BenchLimits, BenchResult } from './report.js';
 
 const WIDTH = 1280;
@@ -46,11 +47,11 @@ function line(x1: number, y1: number, x2: number, y2: number, stroke: string, mo
 }
 
 function label(x: number, y: number, text: string, anchor: 'start' | 'middle' | 'end', fill = 'var(--muted)'): string {
-  return `<text x="${n(x)}" y="${n(y)}" text-anchor="${anchor}" fill="${fill}" ${TEXT}>${escapeHtml(text)}</text>`;
+  return `<text x="${n(x)}" y="${n(y)}" text-anchor="${anchor}" fill="${fill}" ${TEXT}>${escapeXml(text)}</text>`;
 }
 
 function svg(height: number, name: string, parts: readonly string[]): string {
-  return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeHtml(name)}">\n${parts.join('\n')}\n</svg>`;
+  return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeXml(name)}">\n${parts.join('\n')}\n</svg>`;
 }
 
 const percentOf = (share: number): string => `${Number((100 * share).toPrecision(2))}%`;
@@ -120,7 +121,7 @@ export function rooflineChart(results: readonly BenchResult[], limits: BenchLimi
     const title = `${describe(row)}: ${gflops.toFixed(1)} GFLOP/s, ${gbps.toFixed(1)} GB/s, ${percentOf(shareOfLimit)} of its limit`;
     parts.push(
       `<circle cx="${n(x(gflops / gbps))}" cy="${n(y(gflops / peak))}" r="4.5" fill="${fill}" stroke="${colorOfGroup(group)}" ` +
-        `stroke-width="1.5" fill-opacity="0.85"><title>${escapeHtml(title)}</title></circle>`,
+        `stroke-width="1.5" fill-opacity="0.85"><title>${escapeXml(title)}</title></circle>`,
     );
   }
   return svg(height, 'Roofline', parts);
@@ -154,7 +155,7 @@ export function shareChart(results: readonly BenchResult[]): string {
     parts.push(
       label(left - 8, at + 12, `${work}${more}`, 'end', 'var(--text)'),
       `<rect x="${left}" y="${at + 2}" width="${n(x(shareOfLimit) - left)}" height="${ROW - 6}" rx="2" fill="${color}" ` +
-        `fill-opacity="${cache === 'cold' ? 0.55 : 0.9}"><title>${escapeHtml(describe(row))}</title></rect>`,
+        `fill-opacity="${cache === 'cold' ? 0.55 : 0.9}"><title>${escapeXml(describe(row))}</title></rect>`,
       label(x(shareOfLimit) + 6, at + 12, percentOf(shareOfLimit), 'start'),
     );
   });
@@ -210,7 +211,7 @@ export function peerChart(results: readonly BenchResult[], peers: readonly strin
         const title = `${work}: ${name} ${significant(figure.msMedian)} ms, ours ${significant(kernel?.msMedian ?? Number.NaN)} ms, ${figure.ratio.toFixed(2)}x`;
         parts.push(
           `<rect x="${n(a)}" y="${n(at)}" width="${n(Math.max(1, b - a))}" height="${bar}" rx="1.5" fill="${colorOfPeer(p)}" ` +
-            `fill-opacity="${figure.ratio >= 1 ? 0.9 : 0.45}"><title>${escapeHtml(title)}</title></rect>`,
+            `fill-opacity="${figure.ratio >= 1 ? 0.9 : 0.45}"><title>${escapeXml(title)}</title></rect>`,
         );
       }
       const whole = call?.peers[name];

@@ -1,7 +1,8 @@
 /** The benchmark as one HTML page that needs no network: roofline, shares of the limits, peers, every row, the machine. */
+import { escapeXml } from '../chart/svg.js';
 import { writeFileAtomic } from '../io/atomic.js';
 import { duration, percent, significant } from '../report/format.js';
-import { asset, escapeHtml, facts, renderPage } from '../report/page.js';
+import { asset, facts, renderPage } from '../report/page.js';
 import { colorOfGroup, colorOfPeer, peerChart, rooflineChart, shareChart } from './charts.js';
 import { type BenchReport, type BenchResult, peersIn } from './report.js';
 
@@ -51,12 +52,12 @@ export async function writeBenchPage(path: string, report: BenchReport): Promise
 }
 
 function card(title: string, note: string, content: string): string {
-  return `<section class="card"><div class="head"><h2>${escapeHtml(title)}</h2><span class="note">${escapeHtml(note)}</span></div>
+  return `<section class="card"><div class="head"><h2>${escapeXml(title)}</h2><span class="note">${escapeXml(note)}</span></div>
 ${content}</section>`;
 }
 
 function legend(entries: readonly (readonly [name: string, color: string])[]): string {
-  const items = entries.map(([name, color]) => `<span><i style="background:${color}"></i>${escapeHtml(name)}</span>`);
+  const items = entries.map(([name, color]) => `<span><i style="background:${color}"></i>${escapeXml(name)}</span>`);
   return `<div class="legend">${items.join('')}</div>\n`;
 }
 
@@ -77,14 +78,14 @@ function tiles({ machine, limits, results }: BenchReport): string {
   ];
   const html = items.map(
     ([name, value, note]) =>
-      `<div class="tile"><span>${escapeHtml(name)}</span><strong>${escapeHtml(value)}</strong><small>${escapeHtml(note)}</small></div>`,
+      `<div class="tile"><span>${escapeXml(name)}</span><strong>${escapeXml(value)}</strong><small>${escapeXml(note)}</small></div>`,
   );
   return `<section class="tiles">${html.join('\n')}</section>`;
 }
 
 function failures({ failures: found = [] }: BenchReport): string {
   if (found.length === 0) return '';
-  const items = found.map((text) => `<li>${escapeHtml(text)}</li>`);
+  const items = found.map((text) => `<li>${escapeXml(text)}</li>`);
   return `<section class="card failed"><h2>Failed</h2><ul>${items.join('\n')}</ul></section>`;
 }
 
@@ -94,7 +95,7 @@ function table(results: readonly BenchResult[], peers: readonly string[]): strin
   const rows = results.map((row) => {
     const { work, label, figure, cache, threads, msMedian, msMin, msMax, samples, gflops, gbps, shareOfLimit } = row;
     const cells = [
-      `<td title="${escapeHtml(label)}">${escapeHtml(work)}</td>`,
+      `<td title="${escapeXml(label)}">${escapeXml(work)}</td>`,
       `<td>${figure}, ${cache}, ${threads}t</td>`,
       ...[significant(msMedian), significant(msMin), significant(msMax), String(samples), rate(gflops), rate(gbps)].map(
         (text) => `<td>${text}</td>`,
@@ -104,14 +105,14 @@ function table(results: readonly BenchResult[], peers: readonly string[]): strin
       ...peers.map((name) => {
         const peer = row.peers[name];
         if (peer === undefined) return '<td>–</td>';
-        const note = peer.note === undefined ? '' : ` <small>${escapeHtml(peer.note)}</small>`;
+        const note = peer.note === undefined ? '' : ` <small>${escapeXml(peer.note)}</small>`;
         return `<td>${significant(peer.msMedian)} <b class="${peer.ratio >= 1 ? 'won' : 'lost'}">${peer.ratio.toFixed(2)}x</b>${note}</td>`;
       }),
     ];
     return `<tr>${cells.join('')}</tr>`;
   });
   return `<section class="card"><h2>All rows</h2>
-<div class="scroll"><table class="rows"><thead><tr>${names.map((name) => `<th>${escapeHtml(name)}</th>`).join('')}</tr></thead><tbody>
+<div class="scroll"><table class="rows"><thead><tr>${names.map((name) => `<th>${escapeXml(name)}</th>`).join('')}</tr></thead><tbody>
 ${rows.join('\n')}
 </tbody></table></div></section>`;
 }

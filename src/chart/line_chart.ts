@@ -43,6 +43,16 @@ function path(points: readonly Point[]): string {
   return `M${kept.map(([px, py]) => `${Number(px.toFixed(2))},${Number(py.toFixed(2))}`).join('L')}`;
 }
 
+/** A loop, for a call takes only so many arguments. */
+function extent(values: readonly number[]): [least: number, greatest: number] {
+  let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const value of values) {
+    if (value < least) least = value;
+    if (value > greatest) greatest = value;
+  }
+  return [least, greatest];
+}
+
 const refuse = (expected: string, received: unknown): never => {
   throw new AnnealError('E_ARGUMENT', `chart: expected ${expected}, received ${String(received)}`);
 };
@@ -60,10 +70,10 @@ export function lineChart(lines: readonly Line[], options: LineChartOptions = {}
   }
   const along = (value: number): number => (xLog ? Math.log10(value) : value);
   const xs = all.map(([px]) => along(px));
-  const [xMin, xEnd] = [Math.min(...xs), Math.max(...xs)];
+  const [xMin, xEnd] = extent(xs);
   const xMax = xEnd > xMin ? xEnd : xMin + 1;
   const ys = [...all.map(([, py]) => py), ...(options.yRange ?? [])];
-  const [low, top] = [Math.min(...ys), Math.max(...ys)];
+  const [low, top] = extent(ys);
   const high = top > low ? top : low + 1;
   const yTicks = ticks(low, high, Math.max(2, Math.floor(height / 60)));
   const [yMin, yMax] = [Math.min(low, yTicks[0] ?? low), Math.max(high, yTicks[yTicks.length - 1] ?? high)];

@@ -50,8 +50,15 @@ ${rules(light)}
 @media (prefers-color-scheme: dark) { ${rules(dark)} }
 `;
 
-export const escapeXml = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+/** Text as it stands in XML or HTML, in attributes, too. */
+export function escapeXml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
+}
 
 /** Cut to what fits a width, by the mean width of a letter. */
 export function fitted(text: string, pixels: number, letter: number): string {

@@ -1,4 +1,5 @@
 /** Which curves of a run are drawn in which chart, and how. */
+import { isShare } from './format.js';
 import { prefix } from './series.js';
 
 /** How a value is printed. */
@@ -143,7 +144,7 @@ export function chartsOf(names: Iterable<string>): Chart[] {
 const noisy = (lines: readonly ChartLine[]): ChartLine[] => lines.map((line) => ({ ...line, noisy: true }));
 
 function metricChart(base: string, metrics: readonly string[]): Chart {
-  const isShare = /(^|_)accuracy$/.test(base);
+  const share = isShare(base);
   const all: readonly ChartLine[] = [
     { series: base, label: 'training', color: 1, noisy: true },
     { series: `${prefix.epoch}${base}`, label: 'training, epoch mean', color: 1, points: true },
@@ -157,10 +158,10 @@ function metricChart(base: string, metrics: readonly string[]): Chart {
   return {
     id: `metric/${base}`,
     title: base.charAt(0).toUpperCase() + base.slice(1).replaceAll('_', ' '),
-    note: isShare ? 'the lowest tenth is cut off' : '',
-    format: isShare ? 'percent' : 'number',
+    note: share ? 'the lowest tenth is cut off' : '',
+    format: share ? 'percent' : 'number',
     ...(base === 'loss' ? { log: true } : {}),
-    ...(isShare ? { cut: 0.1 } : {}),
+    ...(share ? { cut: 0.1 } : {}),
     lines: shown,
   };
 }

@@ -6,10 +6,13 @@ export function percent(fraction: number): string {
   return Number.isFinite(fraction) ? `${(100 * fraction).toFixed(2)}%` : none;
 }
 
+/** Whether a metric of this name is a share: accuracy, val_accuracy and so on. */
+export const isShare = (name: string): boolean => /(^|_)accuracy$/.test(name);
+
 /** A metric's value as its name asks for: accuracies in percent. */
 export function metricValue(name: string, value: number | undefined): string {
   if (value === undefined) return none;
-  return /(^|_)accuracy$/.test(name) ? percent(value) : significant(value);
+  return isShare(name) ? percent(value) : significant(value);
 }
 
 /** 12345.6 as 12,346. */

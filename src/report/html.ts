@@ -2,13 +2,14 @@
  * The HTML report of a run: one file that needs no network. Its scripts and styles are assets/page/ and assets/report/, the
  * charts are uPlot's.
  */
+import { escapeXml } from '../chart/svg.js';
 import { writeFileAtomic } from '../io/atomic.js';
 import { type Chart, chartsOf } from './charts.js';
 import { smoothed, thinned } from './downsample.js';
 import { epochTable } from './epoch_table.js';
 import { duration, integer, metricValue, significant } from './format.js';
 import { type Guides, guidesOf } from './guides.js';
-import { asset, escapeHtml, facts, factsOf, flatten, renderPage, uplotFile } from './page.js';
+import { asset, facts, factsOf, flatten, renderPage, uplotFile } from './page.js';
 import type { RunReport } from './run.js';
 import { type Series, seriesOf } from './series.js';
 
@@ -122,7 +123,7 @@ function tiles(report: RunReport): string {
   list.push(['Ended', stop?.reason ?? 'not yet', noted]);
   const items = list.map(
     ([name, value, note]) =>
-      `<div class="tile"><span>${escapeHtml(name)}</span><strong>${escapeHtml(value)}</strong><small>${escapeHtml(note)}</small></div>`,
+      `<div class="tile"><span>${escapeXml(name)}</span><strong>${escapeXml(value)}</strong><small>${escapeXml(note)}</small></div>`,
   );
   return `<section class="tiles">${items.join('\n')}</section>`;
 }
@@ -130,10 +131,10 @@ function tiles(report: RunReport): string {
 function epochs(report: RunReport): string {
   const { names, rows, best } = epochTable(report.epochs);
   if (rows.length === 0) return '';
-  const head = names.map((name) => `<th>${escapeHtml(name)}</th>`).join('');
+  const head = names.map((name) => `<th>${escapeXml(name)}</th>`).join('');
   const body = rows.map((cells, index) => {
     const mark = index === best ? ' class="best"' : '';
-    return `<tr${mark}>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}</tr>`;
+    return `<tr${mark}>${cells.map((cell) => `<td>${escapeXml(cell)}</td>`).join('')}</tr>`;
   });
   return `<section class="card"><h2>Epochs</h2>
 <div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>
@@ -143,7 +144,7 @@ ${body.join('\n')}
 
 function failure({ stop }: RunReport): string {
   if (stop?.error === undefined) return '';
-  return `<section class="card failed"><h2>The run failed</h2><p>${escapeHtml(stop.error)}</p></section>`;
+  return `<section class="card failed"><h2>The run failed</h2><p>${escapeXml(stop.error)}</p></section>`;
 }
 
 /** The most warnings that are listed. */
@@ -153,7 +154,7 @@ function warnings({ warnings = [] }: RunReport): string {
   if (warnings.length === 0) return '';
   const items = warnings
     .slice(0, shownWarnings)
-    .map(({ step, message }) => `<dt>step ${integer(step)}</dt><dd>${escapeHtml(message)}</dd>`);
+    .map(({ step, message }) => `<dt>step ${integer(step)}</dt><dd>${escapeXml(message)}</dd>`);
   const more = warnings.length - shownWarnings;
   if (more > 0) items.push(`<dt></dt><dd>and ${integer(more)} more in metrics.jsonl</dd>`);
   return `<section class="card"><h2>Warnings</h2><dl>${items.join('\n')}</dl></section>`;

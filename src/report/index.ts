@@ -15,6 +15,6 @@ export { MetricsLog, type MetricsLogOptions, readMetricsLog } from './metrics_lo
 export type { Image } from './png.js';
 export { type ProgressOptions, type ProgressStream, progress } from './progress.js';
 export { type Recorder, type RecordOptions, record } from './record.js';
-export { type RunDescription, type RunReport, readRun, reportOfEvents } from './run.js';
+export { type CallbackDescription, type RunDescription, type RunReport, readRun, reportOfEvents } from './run.js';
 export { type SvgOptions, svg } from './svg.js';
 export { EventFile, type EventFileOptions, type SummaryValue } from './tensorboard.js';

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { escapeXml } from '../chart/svg.js';
 import { AnnealError } from '../errors.js';
 
 export interface Page {
@@ -35,12 +36,12 @@ export async function renderPage({ title, body, data, styles, scripts }: Page): 
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${escapeHtml(title)}</title>
+<title>${escapeXml(title)}</title>
 ${css.map((text) => `<style>${text}</style>`).join('\n')}
 </head>
 <body>
 <header>
-<h1>${escapeHtml(title)}</h1>
+<h1>${escapeXml(title)}</h1>
 <button id="theme" type="button" title="Light, dark, or as the system has it">Theme: system</button>
 </header>
 <main>
@@ -63,15 +64,6 @@ function embedScript(script: string): string {
   return script.replaceAll(/<\/(script)/gi, '<\\/$1').replaceAll('<!--', '<\\!--');
 }
 
-export function escapeHtml(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;');
-}
-
 async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
@@ -86,7 +78,7 @@ export function facts(title: string, values: Readonly<Record<string, unknown>>):
 }
 
 export function factsOf(title: string, values: readonly (readonly [name: string, value: string])[]): string {
-  const rows = values.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`);
+  const rows = values.map(([name, value]) => `<dt>${escapeXml(name)}</dt><dd>${escapeXml(value)}</dd>`);
   return `<section class="card"><h2>${title}</h2><dl>${rows.join('\n')}</dl></section>`;
 }
 

@@ -29,20 +29,23 @@ const sparkColumns = 12;
 /** Weight of the past in the samples/s shown, by step. */
 const rateDecay = 0.95;
 
-interface Column {
-  readonly name: string;
-  readonly cell: string;
+interface Ranked {
   /** What goes first where there is no room for all has the largest. */
   readonly rank: number;
+}
+
+interface Column extends Ranked {
+  readonly name: string;
+  readonly cell: string;
 }
 
 /** Characters of a column of the table. */
 const widthOf = (name: string): number => Math.max(name.length, 8);
 
-/** The columns that a terminal of this width has room for. */
-function fitting(columns: readonly Column[], width: number): readonly Column[] {
-  const shown = [...columns];
-  while (shown.reduce((sum, { name }) => sum + widthOf(name) + 2, -2) > width) {
+/** What there is room for: of the largest rank the last goes first. */
+function fitting<T extends Ranked>(all: readonly T[], fits: (parts: readonly T[]) => boolean): readonly T[] {
+  const shown = [...all];
+  while (shown.length > 0 && !fits(shown)) {
     const most = Math.max(...shown.map(({ rank }) => rank));
     shown.splice(
       shown.findLastIndex(({ rank }) => rank === most),
@@ -126,7 +129,8 @@ export class TrainingProgress implements Disposable {
       { name: 'samples/s', cell: integer(event.samplesPerSecond), rank: 3 },
     ];
     if (this.names === undefined) {
-      const shown = fitting(columns, this.stream.isTTY === true ? this.width() : Number.POSITIVE_INFINITY);
+      const width = this.stream.isTTY === true ? this.width() : Number.POSITIVE_INFINITY;
+      const shown = fitting(columns, (some) => some.reduce((sum, { name }) => sum + widthOf(name) + 2, -2) <= width);
       this.names = shown.map(({ name }) => name);
       this.print(tableHead(this.names, this.names.map(widthOf)));
     }
@@ -194,8 +198,7 @@ export class TrainingProgress implements Disposable {
     const epoch = `epoch ${last.epoch + 1}/${last.epochs} `;
     const { loss, ...others } = last.metrics;
     const left = this.secondsLeft(last);
-    // What goes first where there is no room for all has the largest number.
-    const parts: { readonly text: string; readonly rank: number }[] = [
+    const parts: readonly (Ranked & { readonly text: string })[] = [
       { text: this.rate === undefined ? '' : `${integer(this.rate)} samples/s`, rank: 3 },
       { text: loss === undefined ? '' : `loss ${significant(loss)}`, rank: 1 },
       { text: progress === undefined ? '' : this.spark.toString(), rank: 2 },
@@ -206,20 +209,14 @@ export class TrainingProgress implements Disposable {
       { text: `lr ${significant(last.lr)}`, rank: 1000 },
       { text: left === undefined ? '' : `${clock(left)} left`, rank: 2 },
     ].filter(({ text }) => text !== '');
-    const texts = (): string[] => parts.map(({ text }) => text);
-    if (progress === undefined) return [epoch + share, ...texts()].join('  ');
-    const room = (): number => this.width() - 2 - [...[epoch + share, ...texts()].join('  ')].length;
-    while (parts.length > 0 && room() < barColumns.least) {
-      const most = Math.max(...parts.map(({ rank }) => rank));
-      parts.splice(
-        parts.findLastIndex(({ rank }) => rank === most),
-        1,
-      );
-    }
-    const size = Math.max(barColumns.least, Math.min(barColumns.most, room()));
+    const lineOf = (head: string, some: typeof parts): string => [head, ...some.map(({ text }) => text)].join('  ');
+    if (progress === undefined) return lineOf(epoch + share, parts);
+    const room = (some: typeof parts): number => this.width() - 2 - [...lineOf(epoch + share, some)].length;
+    const shown = fitting(parts, (some) => room(some) >= barColumns.least);
+    const size = Math.max(barColumns.least, Math.min(barColumns.most, room(shown)));
     const filled = Math.round(progress * size);
     const bar = `${'━'.repeat(filled)}${'─'.repeat(size - filled)}`;
-    return [`${epoch}${bar} ${share}`, ...texts()].join('  ');
+    return lineOf(`${epoch}${bar} ${share}`, shown);
   }
 
   /** At the mean pace of this process so far, which takes in validation and checkpoints. */

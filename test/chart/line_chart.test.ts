@@ -101,3 +101,9 @@ test('what cannot be drawn is refused', () => {
   refuses(one([[0, 1]], { xLog: true }), 'E_ARGUMENT', /positive values on a logarithmic axis, received 0/);
   refuses(one([[0, 1]], { width: 0 }), 'E_ARGUMENT', /width/);
 });
+
+test('a line of more points than a call takes arguments', () => {
+  const points = Array.from({ length: 200_000 }, (_, x) => [x, x % 2] as const);
+  const [line = []] = pathsOf(lineChart([{ name: 'a', points }], { width: 400, height: 200 }));
+  assert.equal(line.at(-1)?.[0], 400 - 24);
+});

@@ -3,10 +3,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Script } from 'node:vm';
+import { escapeXml } from '../../src/chart/svg.js';
 import { chartsOf } from '../../src/report/charts.js';
 import { guidesOf } from '../../src/report/guides.js';
 import { renderHtmlReport, writeHtmlReport } from '../../src/report/html.js';
-import { embedJson, escapeHtml } from '../../src/report/page.js';
+import { embedJson } from '../../src/report/page.js';
 import type { CallbackDescription, RunReport } from '../../src/report/run.js';
 import { SeriesTable, seriesOf } from '../../src/report/series.js';
 import { temporaryFolder } from '../io/host.js';
@@ -110,7 +111,7 @@ test('html report: an empty run', async (context) => {
 });
 
 test('html report: escaping', () => {
-  assert.equal(escapeHtml(`<a href='x'>"&"</a>`), '&lt;a href=&#39;x&#39;&gt;&quot;&amp;&quot;&lt;/a&gt;');
+  assert.equal(escapeXml(`<a href='x'>"&"</a>`), '&lt;a href=&#39;x&#39;&gt;&quot;&amp;&quot;&lt;/a&gt;');
   assert.equal(embedJson('</script><!--'), '"\\u003c/script>\\u003c!--"');
 });
 

@@ -29,6 +29,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   compare: ['backend', 'tensor', 'ops', 'bench', 'profile', 'device'],
   bench: [
     'backend',
+    'chart',
     'io',
     'tensor',
     'autograd',
