@@ -46,10 +46,13 @@ async function check(
   };
   const reference = (values: Values, misaligned: boolean): Ran => comparable(runCase(info, one, values, misaligned));
   const magnitudes = (values: Values): Ran | null => (bound === 'bilinear' ? runCase(info, one, values, false) : null);
-  const integers = async (misaligned: boolean): Promise<void> => {
-    const ran = await here('integers', misaligned);
+  const integers = async (...placements: readonly boolean[]): Promise<void> => {
+    const expected = reference('integers', true);
     const sums = one.exact ? null : magnitudes('|integers|');
-    note('small integers', wrongValues(ran, reference('integers', true), one, one.exact ? 'exact' : bound, sums));
+    for (const misaligned of placements) {
+      const ran = await here('integers', misaligned);
+      note('small integers', wrongValues(ran, expected, one, one.exact ? 'exact' : bound, sums));
+    }
   };
   try {
     if (device.rounds) {
@@ -60,7 +63,7 @@ async function check(
     note('random', wrongValues(random, reference('random', false), one, bound, magnitudes('|random|')));
     if (flopsOf(info, one) > device.large) return found;
     // Aligned operands are read four elements at once.
-    for (const misaligned of [true, false]) await integers(misaligned);
+    await integers(true, false);
     note('again', differentBits(await here('random', false), random, one));
     const extra = bound === 'bilinear' && 'padTop' in one.params;
     note('NaN in the inputs', differentNaNs(await here('poisoned', true), reference('poisoned', true), one, extra));
