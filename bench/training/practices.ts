@@ -116,6 +116,14 @@ export const practices: readonly Practice[] = [
     () => [train.earlyStopping({ monitor: 'val_loss', patience: 2, restoreBest: true })],
     LONG,
   ),
+  scheduled(
+    'plateau',
+    'a tenth after each epoch that does not improve validation',
+    () => PEAK,
+    {},
+    () => [train.reduceOnPlateau({ monitor: 'val_loss', patience: 0, factor: 0.1 })],
+    LONG,
+  ),
   {
     name: 'augmented',
     about: 'warmup-cosine, digits shifted by up to 2 pixels and turned by up to 10 degrees',
