@@ -1,5 +1,4 @@
 // The comparison as a table for the terminal and as one HTML page that needs no network.
-
 import { fileURLToPath } from 'node:url';
 import { escapeXml } from '../../src/chart/svg.js';
 import { integer, significant } from '../../src/report/format.js';

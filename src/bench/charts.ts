@@ -1,5 +1,4 @@
 // The charts of the benchmark's page, as SVG in the colours of the page's style, so that they need no script.
-
 import { escapeXml } from '../chart/svg.js';
 import { significant } from '../report/format.js';
 import type { BenchLimits, BenchResult } from './report.js';

@@ -1,5 +1,4 @@
 // capture(fn): runs a function of tensors once, and from then on replays what it enqueued by one call.
-
 import { gradEnabled } from '../autograd/tape.js';
 import type { Backend } from '../backend/backend.js';
 import { backendOf, defaultDevice } from '../backend/device.js';

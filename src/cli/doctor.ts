@@ -1,5 +1,4 @@
 // `anneal doctor`: the devices, for each missing one the reason and what mends it, and what else a report of a fault should tell.
-
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, cpus, platform, release, totalmem } from 'node:os';

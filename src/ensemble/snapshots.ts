@@ -1,5 +1,4 @@
 // Members of an ensemble from one run: its weights at the end of each cycle of the learning rate.
-
 import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
 import { fieldsOf } from '../io/fields.js';

@@ -8,7 +8,6 @@
  *   3. renames `<name>.json.next` to `<name>.json`.
  * The reader takes whichever of the two JSON files has the id of the tensors.
  */
-
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { AnnealError, reasonOf } from '../errors.js';

@@ -75,7 +75,7 @@ function chartData(report: RunReport): {
   const series = [...byName].map(([name, curve]) => {
     const smooths = noisy.has(name) && curve.step.length >= leastSmoothed;
     const span = (curve.step.at(-1) ?? 0) - (curve.step[0] ?? 0);
-    const smooth = smooths ? { smooth: pointsOf(smoothed(curve, 1 - 1 / (averagedShare * span))) } : {};
+    const smooth = smooths ? { smooth: pointsOf(smoothed(curve, Math.max(0, 1 - 1 / (averagedShare * span)))) } : {};
     return [name, { ...pointsOf(curve), ...smooth }] as const;
   });
   return { charts, guides: guidesOf(report), series: Object.fromEntries(series) };

@@ -1,5 +1,4 @@
 /** The callback that keeps a run in a folder: settings, metrics, TensorBoard's events, and a report when it ends. */
-
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DeviceName } from '../backend/backend.js';

@@ -1,5 +1,4 @@
 // Which parameters trial k has: a pure function of the search's declaration and k.
-
 import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
 import type { JsonValue } from '../io/json.js';

@@ -1,5 +1,4 @@
 // What a training run is given, and what it gives.
-
 import { wholeNumber } from '../checks.js';
 import type { Loader } from '../data/batch.js';
 import { AnnealError } from '../errors.js';

@@ -1,5 +1,4 @@
 // Layers that join the training as it goes on.
-
 import { wholeNumber } from '../checks.js';
 import { AnnealError } from '../errors.js';
 import { fieldsOf } from '../io/fields.js';

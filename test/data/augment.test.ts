@@ -1,4 +1,4 @@
-// Augmentation: each transform against plain JavaScript, draws that follow from seed, epoch and position alone, mixing.
+// Augmentation: each transform against plain JavaScript, draws that follow from seed, epoch and position alone.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -7,7 +7,6 @@ import { addon } from '../../src/binding.js';
 import {
   colour,
   crop,
-  cutmix,
   cutout,
   Dataset,
   flip,
@@ -20,8 +19,7 @@ import {
   type Transform,
 } from '../../src/data/index.js';
 import { encodeStages } from '../../src/data/transforms.js';
-import { deriveKey, philox4x32 } from '../../src/random/philox.js';
-import { f32, failure, i32, u8 } from '../io/host.js';
+import { f32, failure, i32 } from '../io/host.js';
 import { plainBatches, range } from './batches.js';
 import {
   coloured,
@@ -35,23 +33,7 @@ import {
   window,
   wordsOf,
 } from './image_reference.js';
-
-type DType = 'u8' | 'f32';
-const word = (seed: number, index: number): number => philox4x32(deriveKey(seed, 'test'), [index, 0, 0, 0])[0];
-
-/** Any images: bytes, or numbers of 0..1 with 8 bits, so that they are exact either way. */
-function images(shape: readonly [number, number, number, number], dtype: DType, seed = 1): Dataset {
-  const size = shape.reduce((a, b) => a * b, 1);
-  const bytes = range(size).map((index) => word(seed, index) >>> 24);
-  const x =
-    dtype === 'u8'
-      ? u8(bytes, shape)
-      : f32(
-          bytes.map((byte) => byte / 256),
-          shape,
-        );
-  return Dataset.fromArrays({ x, y: i32(range(shape[0]).map((index) => index % 3)) });
-}
+import { type ImageType, images, word } from './some_images.js';
 
 /** The images of an epoch, one after the other. */
 async function imagesOf(
@@ -80,7 +62,7 @@ const shapes = [
 async function compare(
   transform: Transform,
   stage: string,
-  reference: (image: Image, words: number[], dtype: DType) => Image,
+  reference: (image: Image, words: number[], dtype: ImageType) => Image,
   bound = 0,
   only: readonly (readonly [number, number, number, number])[] = shapes,
 ): Promise<void> {
@@ -216,7 +198,7 @@ test('colour: brightness, contrast, saturation, hue', async () => {
     uniformOf(word, Math.max(0, 1 - strength), 1 + strength);
   const reference =
     (brightness: number, contrast: number, saturation: number, hue: number) =>
-    (image: Image, words: number[], dtype: DType): Image =>
+    (image: Image, words: number[], dtype: ImageType): Image =>
       coloured(
         image,
         {
@@ -305,98 +287,6 @@ test('the arrays that are given stay as they are, and may be used again at once'
   assert.deepEqual(await second, new Uint8Array(400));
 });
 
-async function targets(loader: Loader, seed = 0) {
-  const batches = await plainBatches(loader.epoch(0, { seed }));
-  return batches.map(({ x, y }) => ({ x, y }));
-}
-
-test('mixup: images and targets by the same weight, one for a batch', async () => {
-  for (const dtype of ['u8', 'f32'] as const) {
-    const dataset = images([10, 2, 2, 1], dtype);
-    const before = await targets(dataset.batch(5));
-    const after = await targets(dataset.batch(5).augment([mixup({ alpha: 1 })]), 3);
-    const weights = new Set<number>();
-    for (const [index, { x, y }] of after.entries()) {
-      assert.deepEqual([y.shape, y.dtype, x.dtype, x.shape], [[5, 3], 'f32', dtype, [5, 2, 2, 1]]);
-      const source = before[index];
-      assert.ok(source);
-      const example = (i: number): number[] => source.x.data.slice(4 * i, 4 * i + 4);
-      const matches = (i: number, j: number, weight: number): boolean =>
-        example(i).every((own, at) => {
-          const mixed = weight * own + (1 - weight) * (example(j)[at] ?? 0);
-          return Math.abs(mixed - (x.data[4 * i + at] ?? 0)) <= (dtype === 'u8' ? 0.5 + 1e-4 : 1e-6);
-        });
-      const weight = weightOf(y.data, source.y.data);
-      weights.add(weight);
-      const partners = range(5).map((i) => range(5).find((j) => matches(i, j, weight)));
-      assert.ok(
-        partners.every((partner, i) => {
-          if (partner === undefined) return false;
-          const expected = range(3).map(
-            (c) => (source.y.data[i] === c ? weight : 0) + (source.y.data[partner] === c ? 1 - weight : 0),
-          );
-          return expected.every((share, c) => Math.abs(share - (y.data[3 * i + c] ?? 0)) < 1e-6);
-        }),
-        `partners ${partners}`,
-      );
-    }
-    assert.equal(weights.size, 2, 'another one for each batch');
-  }
-});
-
-/** The share of an own class, of an example that was mixed with another class. */
-function weightOf(soft: readonly number[], labels: readonly number[]): number {
-  for (const [i, label] of labels.entries()) {
-    const share = soft[3 * i + label] ?? 1;
-    if (share < 1) return share;
-  }
-  return 1;
-}
-
-test('cutmix: a box of another image, its area in the targets', async () => {
-  const dataset = images([12, 8, 6, 1], 'u8');
-  const before = await targets(dataset.batch(6));
-  const after = await targets(dataset.batch(6).augment([cutmix()]), 8);
-  for (const [index, { x, y }] of after.entries()) {
-    const source = before[index];
-    assert.ok(source);
-    const weight = weightOf(y.data, source.y.data);
-    let boxes = 0;
-    for (const i of range(6)) {
-      const pixel = (images: readonly number[], of: number, at: number): number => images[of * 48 + at] ?? -1;
-      const partner = range(6).find(
-        (j) =>
-          range(48).every((at) => [i, j].some((k) => pixel(x.data, i, at) === pixel(source.x.data, k, at))) &&
-          Math.abs(
-            (y.data[3 * i + (source.y.data[j] ?? 0)] ?? 0) - (source.y.data[i] === source.y.data[j] ? 1 : 1 - weight),
-          ) < 1e-6,
-      );
-      assert.notEqual(partner, undefined, `image ${i}`);
-      if (partner === i || partner === undefined) continue;
-      const changed = range(48).filter((at) => pixel(x.data, i, at) !== pixel(source.x.data, i, at));
-      const rows = changed.map((at) => Math.floor(at / 6));
-      const columns = changed.map((at) => at % 6);
-      const area = (Math.max(...rows) - Math.min(...rows) + 1) * (Math.max(...columns) - Math.min(...columns) + 1);
-      assert.ok(Math.abs(1 - area / 48 - weight) < 1e-6 || changed.length < area, `${area} of 48, weight ${weight}`);
-      boxes += 1;
-    }
-    assert.ok(boxes >= 3);
-  }
-});
-
-test('mixing: soft targets may be mixed again', async () => {
-  const twice = images([4, 2, 2, 1], 'f32')
-    .batch(4)
-    .augment([mixup({ alpha: 1 })])
-    .augment([cutmix()]);
-  for (const { y } of await targets(twice)) {
-    for (const i of range(4)) {
-      const total = range(3).reduce((sum, c) => sum + (y.data[3 * i + c] ?? 0), 0);
-      assert.ok(Math.abs(total - 1) < 1e-6);
-    }
-  }
-});
-
 test('what does not fit is refused', async () => {
   const loader = images([4, 5, 7, 1], 'u8').batch(2);
   const rejects = async (transforms: readonly Transform[], error: (error: unknown) => boolean, from: Loader = loader) =>
@@ -449,7 +339,7 @@ test('any list of transforms on any images keeps their type and does not leave t
       fc.array(any, { maxLength: 6 }),
       side,
       side,
-      fc.constantFrom<DType>('u8', 'f32'),
+      fc.constantFrom<ImageType>('u8', 'f32'),
       async (list, height, width, dtype) => {
         const loader = images([3, height + 1, width + 3, 1], dtype)
           .batch(2)
